@@ -1,0 +1,63 @@
+# Everything a person or a pipeline does here has a target; `make help` lists them.
+# Needed beforehand: make, bash, npm with any Node from 18 on. The Node that runs Safefile comes with `npm ci`.
+
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+bin := $(CURDIR)/node_modules/.bin
+# `npm ci` deletes node_modules, so it must not run on the Node inside it.
+path_outside := $(subst $(bin):,,$(PATH))
+export PATH := $(bin):$(path_outside)
+# Set only for recipes, and looked up there: `make help` must work before `make setup`.
+redis = export REDIS_SERVER_BIN="$$(scripts/ensure-redis.sh)"
+
+.PHONY: help setup build generate vendor check check-lint check-types check-protos test run demo clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: node_modules/.package-lock.json ## install packages, Node 24 and, where none is found, Redis
+	@node -e 'process.exit(parseInt(process.versions.node) >= 24 ? 0 : 1)' || { echo "Safefile needs Node 24 and npm could not install it for this platform ($$(node -p 'process.platform + "-" + process.arch')): install Node 24 by hand." >&2; exit 1; }
+	@scripts/ensure-redis.sh >/dev/null
+
+# npm writes this file last, so an interrupted install is repeated. A lockfile from a merge is newer: install again.
+node_modules/.package-lock.json: package-lock.json
+	PATH="$(path_outside)" npm ci --loglevel=error
+	@# npm 9 does not link the commands of optional packages.
+	@for node in node_modules/node-*/bin/node; do [ ! -x "$$node" ] || ln -sfn "../../$$node" "$(bin)/node"; done
+	@touch $@
+
+build: setup ## compile everything into dist/
+	@tsc -b
+	@if [ -f clients/cli/dist/main.js ]; then chmod +x clients/cli/dist/main.js && ln -sfn ../../clients/cli/dist/main.js "$(bin)/safefile"; fi
+
+generate: setup ## generate code from proto/
+	@scripts/generate.sh
+
+vendor: setup ## copy the third-party protos from their packages
+	@scripts/vendor-protos.sh
+
+check: check-lint check-types check-protos ## lint, import arrows, types, protos, drift of generated code
+
+check-lint: setup ## formatting, lint rules and the import arrows
+	@biome check --error-on-warnings
+
+check-types: build ## the compiler's opinion of everything
+
+check-protos: setup ## lint, format, breaking changes and drift of generated code
+	@scripts/check-protos.sh
+
+# Counts of the long tests: SAFEFILE_TEST_KILLS (20), SAFEFILE_TEST_ZOMBIES (10). One file: make test TESTS=test/lock
+test: build ## run all tests, or those whose path holds $TESTS
+	@$(redis) && node scripts/test.mjs $(TESTS)
+
+run: build ## start one replica with its own Redis and a volume in ./data
+	@$(redis) && exec node dist/services/run.js
+
+demo: build ## show the story on a real tree
+	@$(redis) && exec node dist/demo/main.js
+
+clean: ## remove what was built; packages, ./data and ./.tools stay
+	@rm -rf dist clients/typescript/dist clients/cli/dist
