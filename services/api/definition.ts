@@ -1,0 +1,37 @@
+/** Turns protobuf-es service descriptors into what grpc-js wants; nobody maintains such a bridge (protobuf-es #252). */
+import {
+  create,
+  type DescMessage,
+  type DescMethod,
+  type DescService,
+  fromBinary,
+  type MessageInitShape,
+  type MessageShape,
+  toBinary,
+} from "@bufbuild/protobuf";
+import type * as grpc from "@grpc/grpc-js";
+
+export type Request<M extends DescMethod> = MessageShape<M["input"]>;
+
+/** What `create` takes; it passes messages through as they are. */
+type Init = MessageInitShape<DescMessage>;
+
+/** The same bytes, without a copy. */
+const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+export function definitionOf(service: DescService): grpc.ServiceDefinition {
+  const definition: Record<string, grpc.MethodDefinition<unknown, unknown>> = {};
+  for (const method of service.methods) {
+    definition[method.localName] = {
+      path: `/${service.typeName}/${method.name}`,
+      originalName: method.localName,
+      requestStream: method.methodKind === "client_streaming" || method.methodKind === "bidi_streaming",
+      responseStream: method.methodKind === "server_streaming" || method.methodKind === "bidi_streaming",
+      requestSerialize: (message) => asBuffer(toBinary(method.input, create(method.input, message as Init))),
+      requestDeserialize: (bytes) => fromBinary(method.input, bytes),
+      responseSerialize: (message) => asBuffer(toBinary(method.output, create(method.output, message as Init))),
+      responseDeserialize: (bytes) => fromBinary(method.output, bytes),
+    };
+  }
+  return definition;
+}

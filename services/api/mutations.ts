@@ -1,0 +1,48 @@
+import type { DrainingError, OverloadedError } from "../errors/index.js";
+import type { Uploads } from "../execute/uploads.js";
+import type { MutationResult } from "../gen/safefile/v1/common_pb.js";
+import type { Intent } from "../model/operation-request.js";
+import { beginOperation } from "../pipeline/begin.js";
+import type { Finished, Pipeline } from "../pipeline/pipeline.js";
+import type { Incarnation } from "../protocol/incarnation.js";
+import type { CallContext } from "./call.js";
+import { type Options, toResult } from "./wire.js";
+
+/** Whether the replica takes changes at the moment. */
+export interface Gate {
+  /** Why not: the replica is leaving, or Redis is too far behind. */
+  refusal(): DrainingError | OverloadedError | undefined;
+}
+
+/** What all handlers that change files share. */
+export class Mutations {
+  constructor(
+    readonly volumeName: string,
+    readonly limits: {
+      readonly lockWaitMs: number;
+      readonly lockWaitMsMax: number;
+      readonly writeBytesMax: number;
+      readonly inlineBytesMax: number;
+    },
+    private readonly incarnation: Incarnation,
+    private readonly pipeline: Pipeline,
+    readonly uploads: Uploads,
+    private readonly gate: Gate,
+  ) {}
+
+  /** Throws when the replica takes no changes; checked before anything is received. */
+  enter(): void {
+    const refusal = this.gate.refusal();
+    if (refusal) throw refusal;
+  }
+
+  async run(intent: Omit<Intent, "precondition">, options: Options, context: CallContext): Promise<MutationResult> {
+    return toResult(this.volumeName, context.traceId, await this.finish(intent, options, context));
+  }
+
+  finish(intent: Omit<Intent, "precondition">, options: Options, context: CallContext): Promise<Finished> {
+    this.enter();
+    const intents = [{ ...intent, precondition: options.precondition }];
+    return this.pipeline.run(beginOperation(this.incarnation, { ...options, ...context, intents }));
+  }
+}

@@ -1,0 +1,85 @@
+import { type DescFile, type DescService, toBinary } from "@bufbuild/protobuf";
+import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
+import * as grpc from "@grpc/grpc-js";
+import { ReflectionService } from "@grpc/reflection";
+import { HealthImplementation } from "grpc-health-check";
+import { AdminService } from "../gen/safefile/v1/admin_service_pb.js";
+import { FileOpsService } from "../gen/safefile/v1/file_ops_service_pb.js";
+import { LockService } from "../gen/safefile/v1/lock_service_pb.js";
+import { RecoveryService } from "../gen/safefile/v1/recovery_service_pb.js";
+import type { Calls } from "./call.js";
+import { definitionOf } from "./definition.js";
+import type { FileOps } from "./file-ops.js";
+import type { Recovery } from "./recovery.js";
+
+export const SERVICES: readonly DescService[] = [FileOpsService, RecoveryService, LockService, AdminService];
+
+export interface ServerLimits {
+  readonly messageBytesMax: number;
+  readonly streamsMax: number;
+}
+
+const KEEPALIVE_MS = 30_000;
+const KEEPALIVE_TIMEOUT_MS = 10_000;
+/** Memory that one HTTP/2 session may hold; Node's own default has no bound here. */
+const SESSION_MEGABYTES_MAX = 64;
+
+/** The gRPC server: the services, health and reflection. */
+export class Server {
+  private readonly server: grpc.Server;
+  private readonly health = new HealthImplementation(
+    Object.fromEntries(["", ...SERVICES.map((service) => service.typeName)].map((name) => [name, "NOT_SERVING"])),
+  );
+
+  constructor(calls: Calls, fileOps: FileOps, recovery: Recovery, limits: ServerLimits) {
+    this.server = new grpc.Server({
+      "grpc.max_receive_message_length": limits.messageBytesMax,
+      "grpc.max_send_message_length": limits.messageBytesMax,
+      "grpc.max_concurrent_streams": limits.streamsMax,
+      "grpc.keepalive_time_ms": KEEPALIVE_MS,
+      "grpc.keepalive_timeout_ms": KEEPALIVE_TIMEOUT_MS,
+      "grpc-node.max_session_memory": SESSION_MEGABYTES_MAX,
+    });
+    this.server.addService(definitionOf(FileOpsService), calls.implement(FileOpsService, fileOps.handlers));
+    this.server.addService(definitionOf(RecoveryService), calls.implement(RecoveryService, recovery.handlers));
+    this.server.addService(definitionOf(LockService), calls.implement(LockService, {}));
+    this.server.addService(definitionOf(AdminService), calls.implement(AdminService, {}));
+    this.health.addToServer(this.server);
+    reflection().addToServer(this.server);
+  }
+
+  /** Starts to listen on `address`; returns the port. */
+  listen(address: string): Promise<number> {
+    return new Promise((resolve, reject) =>
+      this.server.bindAsync(address, grpc.ServerCredentials.createInsecure(), (error, port) =>
+        error ? reject(error) : resolve(port),
+      ),
+    );
+  }
+
+  setServing(serving: boolean): void {
+    const status = serving ? "SERVING" : "NOT_SERVING";
+    for (const name of ["", ...SERVICES.map((service) => service.typeName)]) this.health.setStatus(name, status);
+  }
+
+  /** Takes no new calls, waits up to `ms` for those under way, then ends them. */
+  async close(ms: number): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.server.tryShutdown(() => resolve()));
+    const timer = setTimeout(() => this.server.forceShutdown(), ms);
+    await closed;
+    clearTimeout(timer);
+  }
+}
+
+/** Reflection over our own descriptors; the health service describes itself. */
+function reflection(): ReflectionService {
+  const files = new Map<string, Uint8Array>();
+  const add = (file: DescFile): void => {
+    if (files.has(file.name)) return;
+    files.set(file.name, toBinary(FileDescriptorProtoSchema, file.proto));
+    for (const dependency of file.dependencies) add(dependency);
+  };
+  for (const service of SERVICES) add(service.file);
+  const fileDescriptorProtos = [...files.values()].map((bytes) => Buffer.from(bytes));
+  return new ReflectionService({ safefile: { fileDescriptorProtos } as never });
+}

@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import type { Base } from "../backup/base.js";
+import { AlreadyExistsError } from "../errors/index.js";
+import type { Journals } from "../journal/journals.js";
+import type { Lease } from "../lock/lease.js";
+import type { Receipt } from "../model/receipt.js";
+import type { OperationRecord, PathChange } from "../model/record.js";
+import type { Heads } from "../protocol/heads.js";
+import type { Plan } from "../validate/plan.js";
+import type { Verified } from "../verify/verify.js";
+import { codeOf, type LiveName } from "../volume/volume.js";
+import type { Announcer } from "./announcer.js";
+
+/** Sixth stage: journal, decide, finish. The record is durable before anybody can see the change (I1). */
+export class Commit {
+  constructor(
+    private readonly journals: Journals,
+    private readonly heads: Heads,
+    private readonly announcer: Announcer,
+  ) {}
+
+  async run(plan: Plan, lease: Lease, base: Base, verified: Verified): Promise<Receipt> {
+    const { operation } = plan;
+    const { attempt } = lease;
+    const record = this.record(plan, lease, base, verified);
+    for (const { external, content, revision } of base.paths)
+      assert(content === undefined || revision > 0 || external, "I4: the base is not a revision that can be restored");
+    lease.assertHeld();
+
+    attempt.record = record;
+    const announcement = this.announcer.begin();
+    try {
+      const { sequence } = await this.journals.append(record);
+      announcement.journaled(sequence);
+      await this.decide(lease, base, verified);
+    } catch (error) {
+      announcement.abandon();
+      throw error;
+    }
+    // The change is the head now, whatever else fails.
+    await attempt.finish();
+    for (const file of verified.files)
+      if (file) this.heads.remember(file.base.intent.path, operation.id, await file.handle.stat());
+    announcement.committed([...base.notIndexed, record]);
+    return { operation: operation.id, requestId: operation.requestId, record, replayed: false };
+  }
+
+  private async decide(lease: Lease, base: Base, verified: Verified): Promise<void> {
+    const live = verified.files[0]?.live ?? (base.paths[0]?.live as LiveName);
+    try {
+      await lease.attempt.decide(live);
+    } catch (error) {
+      if (codeOf(error) !== "EEXIST") throw error;
+      throw new AlreadyExistsError({ path: base.paths[0]?.intent.path ?? "" });
+    }
+  }
+
+  private record(plan: Plan, lease: Lease, base: Base, verified: Verified): OperationRecord {
+    const { operation } = plan;
+    const changes = base.paths.map((path, part): PathChange => {
+      const file = verified.files[part];
+      const { intent, head, external } = path;
+      return {
+        path: intent.path,
+        kind: intent.kind,
+        epoch: lease.attempt.batonOf(intent.path).epoch,
+        baseOperation: lease.attempt.batonOf(intent.path).last,
+        baseRevision: head?.change.revision ?? 0,
+        external,
+        revision: path.revision + 1,
+        content: file?.content,
+        createOnly: intent.precondition.ifRevision === 0,
+        inode: file?.inode ?? 0n,
+        mtimeNs: file?.mtimeNs ?? 0n,
+        sourceRevision: intent.source?.from === "revision" ? intent.source.revision : 0,
+        backupRevision: path.content ? path.revision : 0,
+      };
+    });
+    return {
+      operation: operation.id,
+      requestId: operation.requestId,
+      requestSha256: operation.requestSha256,
+      timeMs: verified.timeMs,
+      changes,
+      labels: operation.labels,
+      traceId: operation.traceId,
+    };
+  }
+}

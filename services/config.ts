@@ -1,0 +1,197 @@
+/**
+ * All settings and limits, with unit, default and reason. `safefile.yaml` (or the file that SAFEFILE_CONFIG names)
+ * is overridden by SAFEFILE_* variables: `leaseMs` by SAFEFILE_LEASE_MS. Unknown names are refused in both.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { isIP } from "node:net";
+import { parse } from "yaml";
+import { z } from "zod";
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+const number = (value: number, min: number, max: number, reason: string) =>
+  z.coerce.number().int().min(min).max(max).default(value).describe(reason);
+
+const list = z.preprocess(
+  (value) => (typeof value === "string" ? value.split(",") : value),
+  z.array(z.string().min(1)),
+);
+
+/** Without authentication, everybody who reaches the port may change files: so only this host may reach it. */
+function isLoopback(listen: string): boolean {
+  const host = listen.slice(0, listen.lastIndexOf(":")).replace(/^\[(.*)\]$/, "$1");
+  if (host === "localhost" || host === "::1") return true;
+  return isIP(host) === 4 && host.startsWith("127.");
+}
+
+export const schema = z.strictObject({
+  listen: z
+    .string()
+    .regex(/:\d{1,5}$/, "must be host:port")
+    .refine(isLoopback, "must be a loopback address (127.0.0.1, ::1, localhost): there is no authentication yet")
+    .default("127.0.0.1:7420")
+    .describe("Address of the gRPC server. Port 0 takes a free one."),
+  volumeName: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9-]{0,62}$/)
+    .default("main")
+    .describe("What requests call the volume."),
+  volumeRoot: z.string().min(1).default("./data").describe("Directory that is served. Must exist."),
+  volumeKind: z
+    .enum(["auto", "local", "network"])
+    .default("auto")
+    .describe("`network` when other hosts mount the same tree; `auto` asks the file system."),
+  redisUrls: list
+    .default(["redis://127.0.0.1:6379"])
+    .refine((urls) => urls.length % 2 === 1, "must be an odd number of servers: an even one splits its vote")
+    .describe("Independent Redis servers that vote on leases: 1, 3 or 5."),
+  indexUrl: z.string().optional().describe("Redis that holds the index; the first of redisUrls when not given."),
+  logLevel: z.enum(["silent", "error", "warn", "info", "debug"]).default("info").describe("Least level logged."),
+
+  inlineBytesMax: number(
+    64 * KiB,
+    0,
+    MiB,
+    "Bytes. Contents up to this are kept in the journal: one flush makes them durable.",
+  ),
+  writeBytesMax: number(MiB, 1, MiB, "Bytes of one WriteFile. Larger files are uploaded as a stream."),
+  uploadBytesMax: number(
+    64 * 1024 * MiB,
+    1,
+    Number.MAX_SAFE_INTEGER,
+    "Bytes of one upload: a lost client must not fill the volume.",
+  ),
+  uploadIdleMs: number(
+    30_000,
+    100,
+    3_600_000,
+    "Milliseconds without a chunk until an upload is given up: a stalled client must not hold a file for ever.",
+  ),
+  chunkBytes: number(
+    256 * KiB,
+    KiB,
+    MiB,
+    "Bytes of one chunk sent: large enough for throughput, small enough for 64 streams in memory.",
+  ),
+  messageBytesMax: number(4 * MiB, 64 * KiB, 64 * MiB, "Bytes of one gRPC message received."),
+  streamsMax: number(256, 1, 10_000, "Calls at once on one connection."),
+  operationsMax: number(
+    1024,
+    1,
+    100_000,
+    "Changes under way at once; more get RESOURCE_EXHAUSTED, so that memory stays bounded.",
+  ),
+  readsMax: number(512, 1, 100_000, "Reads under way at once: each holds a descriptor and a chunk."),
+
+  leaseMs: number(
+    10_000,
+    100,
+    600_000,
+    "Milliseconds of a lease. Long enough to outlive a pause, short enough to wait for after a crash.",
+  ),
+  lockWaitMs: number(
+    10_000,
+    0,
+    600_000,
+    "Milliseconds that a change waits for its turn when the request does not say.",
+  ),
+  lockWaitMsMax: number(600_000, 0, 3_600_000, "Milliseconds that a request may ask to wait."),
+  wakeUpMsMax: number(200, 5, 10_000, "Milliseconds until a waiter looks again by itself, should a wake-up be lost."),
+  redisTimeoutMs: number(1_000, 10, 60_000, "Milliseconds until a Redis that does not answer counts as silent."),
+  indexTimeoutMs: number(5_000, 10, 60_000, "Milliseconds until a Redis command of the index fails."),
+  indexBacklogMax: number(
+    10_000,
+    1,
+    1_000_000,
+    "Committed changes that Redis has not heard of; more, and new changes wait.",
+  ),
+  notIndexedMax: number(
+    1_000,
+    1,
+    1_000_000,
+    "Revisions of one path that the index may lie behind before it must be rebuilt.",
+  ),
+
+  segmentBytesMax: number(
+    64 * MiB,
+    MiB,
+    1024 * MiB,
+    "Bytes of a journal segment: what is read at once when it is compacted.",
+  ),
+  journalGrowBytes: number(
+    MiB,
+    64 * KiB,
+    64 * MiB,
+    "Bytes zeroed ahead in the journal, so that most flushes have no file size to record.",
+  ),
+  recordBytesMax: number(
+    8 * MiB,
+    2 * MiB,
+    64 * MiB,
+    "Bytes of one journal record; a reader trusts no length above it.",
+  ),
+  recordsCachedBytesMax: number(32 * MiB, 0, 1024 * MiB, "Bytes of journal records kept decoded for the paths in use."),
+  headsCachedMax: number(
+    100_000,
+    1,
+    10_000_000,
+    "Paths whose file attributes are remembered, to tell outside changes cheaply.",
+  ),
+  requestIdKeepMs: number(
+    24 * 3_600_000,
+    60_000,
+    30 * 24 * 3_600_000,
+    "Milliseconds that the outcome of a request id is kept.",
+  ),
+
+  heartbeatMs: number(2_000, 50, 60_000, "Milliseconds between two signs of life of a replica."),
+  incarnationDeadMs: number(
+    10_000,
+    200,
+    600_000,
+    "Milliseconds of silence, in Redis and on the volume, until a replica counts as dead.",
+  ),
+  baseSettleMs: number(
+    5_000,
+    0,
+    120_000,
+    "Milliseconds that a network file system's cache gets to show the newest file.",
+  ),
+  drainMs: number(10_000, 0, 600_000, "Milliseconds that a stopping replica gives to the changes under way."),
+  listEntriesMax: number(1_000_000, 1_000, 100_000_000, "Entries of one directory that a listing sorts in memory."),
+  restoresMax: number(16, 1, 1_000, "Restore jobs at once in one replica."),
+  restoreParallel: number(8, 1, 64, "Files that one restore job works on at once."),
+});
+
+export type Config = z.infer<typeof schema>;
+
+/** Variables of the same prefix that are not settings of a replica. */
+const NOT_SETTINGS = /^SAFEFILE_(CONFIG|ADDRESS|VOLUME|TRACE_CONSOLE|TEST_.*|DEMO_.*)$/;
+
+const variableOf = (key: string): string => `SAFEFILE_${key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+
+export class ConfigError extends Error {}
+
+/** Reads the file and the environment. Throws ConfigError with one line a problem. */
+export function loadConfig(environment: NodeJS.ProcessEnv): Config {
+  const file = environment.SAFEFILE_CONFIG ?? "safefile.yaml";
+  if (environment.SAFEFILE_CONFIG && !existsSync(file)) throw new ConfigError(`${file} does not exist`);
+  const fromFile: unknown = existsSync(file) ? (parse(readFileSync(file, "utf8")) ?? {}) : {};
+  if (typeof fromFile !== "object" || Array.isArray(fromFile))
+    throw new ConfigError(`${file} must hold keys and values`);
+  const byVariable = new Map(Object.keys(schema.shape).map((key) => [variableOf(key), key]));
+  const settings: Record<string, unknown> = { ...fromFile };
+  const problems: string[] = [];
+  for (const [variable, value] of Object.entries(environment)) {
+    if (!variable.startsWith("SAFEFILE_") || NOT_SETTINGS.test(variable)) continue;
+    const key = byVariable.get(variable);
+    if (key) settings[key] = value;
+    else problems.push(`${variable}: no such setting`);
+  }
+  const parsed = schema.safeParse(settings);
+  if (!parsed.success)
+    problems.push(...parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`));
+  if (problems.length > 0 || !parsed.success) throw new ConfigError(problems.join("\n"));
+  return parsed.data;
+}

@@ -1,0 +1,5 @@
+export * from "./backup.js";
+export * from "./lock.js";
+export * from "./recovery.js";
+export * from "./safe-operation-error.js";
+export * from "./validation.js";

@@ -1,0 +1,48 @@
+import { SafeOperationError } from "./safe-operation-error.js";
+
+/** The change could not get, or could not keep, its turn. */
+export class LockError extends SafeOperationError {}
+
+export class LockTimeoutError extends LockError {
+  constructor(details: { path: string; waitedMs: number }) {
+    super(
+      "LOCK_TIMEOUT",
+      "ABORTED",
+      `${details.path} was busy for ${Math.round(details.waitedMs)} ms. Nothing was changed; try again, or allow a longer lock_wait.`,
+      { metadata: { path: details.path, waited_ms: Math.round(details.waitedMs) }, retryAfterMs: 100 },
+    );
+  }
+}
+
+export class LockLostError extends LockError {
+  constructor(details: { path: string }) {
+    super(
+      "LOCK_LOST",
+      "ABORTED",
+      `The lease on ${details.path} ran out before the change was decided. It was stopped and nothing was changed; try again.`,
+      { metadata: details, retryAfterMs: 100 },
+    );
+  }
+}
+
+export class LockFencedError extends LockError {
+  constructor(details: { path: string; operationId: string }) {
+    super(
+      "LOCK_FENCED",
+      "ABORTED",
+      `Another writer took over ${details.path} while this change was held up, and stopped it. Nothing of it was published; read the file again and decide anew.`,
+      { metadata: { path: details.path, operation_id: details.operationId } },
+    );
+  }
+}
+
+export class LockUnavailableError extends LockError {
+  constructor(details: { path: string }, cause: unknown) {
+    super(
+      "LOCK_UNAVAILABLE",
+      "UNAVAILABLE",
+      `No majority of the lock servers answered for ${details.path}. Nothing was changed; try again.`,
+      { metadata: details, retryAfterMs: 500, cause },
+    );
+  }
+}

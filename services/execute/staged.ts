@@ -1,0 +1,20 @@
+import type { PathBase } from "../backup/base.js";
+import type { Content } from "../model/content.js";
+import type { Handle, LiveName } from "../volume/volume.js";
+
+/** One path's new file, filled and still out of sight. */
+export interface StagedFile {
+  readonly base: PathBase;
+  readonly live: LiveName;
+  readonly handle: Handle;
+  readonly content: Content;
+  readonly inode: bigint;
+  readonly mtimeNs: bigint;
+}
+
+/** Ticket of `execute`: every new file is complete under its staged name. Deletes have none. */
+export interface Staged {
+  readonly files: readonly (StagedFile | undefined)[];
+  /** Greater than the time of every base. */
+  readonly timeMs: number;
+}

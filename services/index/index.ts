@@ -1,0 +1,199 @@
+import { Redis } from "ioredis";
+import { IndexUnavailableError } from "../errors/index.js";
+import { type IncarnationId, isOperationId, type OperationId } from "../model/operation.js";
+import { type FilePath, pathHash } from "../model/path.js";
+import type { OperationRecord } from "../model/record.js";
+import { entriesOf } from "./entries.js";
+import { packEntry, type RevisionEntry, unpackEntry } from "./entry.js";
+
+/** What the index says before a change, to be believed only as far as the volume agrees. */
+export interface Known {
+  /** The operation that had this request id and committed. */
+  readonly earlier: OperationId | undefined;
+  /** Per path, the newest operation up to which everything is indexed. */
+  readonly heads: ReadonlyMap<FilePath, OperationId>;
+}
+
+export interface IndexLimits {
+  readonly commandTimeoutMs: number;
+  readonly requestIdKeepMs: number;
+}
+
+// The head only moves forward, so late writers and a rebuild may come in any order.
+const APPLY = `
+for i = 4, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+local head = redis.call('HGET', KEYS[1], 'h')
+if not head or tonumber(string.match(head, '^%d+')) < tonumber(ARGV[2]) then
+  redis.call('HSET', KEYS[1], 'h', ARGV[2] .. ' ' .. ARGV[3], 'p', ARGV[1])
+end
+redis.call('ZADD', KEYS[2], 0, ARGV[1])
+return 1`;
+
+const DELETE_BATCH = 1000;
+
+/**
+ * The only door to Redis metadata. Per path one hash: `h` head, `p` path, and a field a revision; all paths in one
+ * sorted set; request ids with an expiry; per incarnation how far its journal is indexed. All of it is hints,
+ * rebuilt from the volume by `recover/rebuild.ts` (I8).
+ *
+ * Invariant: when `h` names an operation, that operation and all before it on the path are indexed, request ids
+ * included. Whoever commits on top of an operation that is not indexed yet, indexes that one first.
+ */
+export class Index {
+  private readonly redis: Redis;
+  private readonly prefix: string;
+
+  constructor(
+    url: string,
+    volumeId: string,
+    private readonly limits: IndexLimits,
+    private readonly onError: (error: Error) => void,
+  ) {
+    this.prefix = `safefile:{${volumeId}}:`;
+    this.redis = new Redis(url, {
+      commandTimeout: limits.commandTimeoutMs,
+      enableOfflineQueue: false,
+      maxRetriesPerRequest: 0,
+      autoResendUnfulfilledCommands: false,
+      retryStrategy: (attempt) => Math.min(50 * attempt, 1000),
+    });
+    this.redis.on("error", onError);
+  }
+
+  private key(name: string): string {
+    return this.prefix + name;
+  }
+
+  /** Runs `call`; whatever Redis fails with becomes INDEX_UNAVAILABLE. */
+  private async ask<T>(call: () => Promise<T>): Promise<T> {
+    try {
+      return await call();
+    } catch (error) {
+      throw error instanceof IndexUnavailableError ? error : new IndexUnavailableError(error);
+    }
+  }
+
+  private pipelined(pipeline: ReturnType<Redis["pipeline"]>): Promise<unknown[]> {
+    return this.ask(async () => {
+      const results = (await pipeline.exec()) ?? [];
+      const failed = results.find(([error]) => error);
+      if (failed) throw failed[0];
+      return results.map(([, value]) => value);
+    });
+  }
+
+  /** Resolves once Redis has answered; for the start of a replica. */
+  async connected(): Promise<void> {
+    if (this.redis.status === "ready") return;
+    await new Promise<void>((resolve) => this.redis.once("ready", resolve));
+  }
+
+  /** One round trip before a change. Throws INDEX_UNAVAILABLE while the index is missing or being rebuilt. */
+  async lookUp(requestId: string, paths: readonly FilePath[]): Promise<Known> {
+    const pipeline = this.redis
+      .pipeline()
+      .get(this.key("ready"))
+      .get(this.key(`r:${requestId}`));
+    for (const path of paths) pipeline.hget(this.key(`f:${pathHash(path)}`), "h");
+    const [ready, earlier, ...heads] = (await this.pipelined(pipeline)) as (string | null)[];
+    if (!ready) throw new IndexUnavailableError();
+    const known = paths.flatMap((path, at) => {
+      const operation = heads[at]?.split(" ")[1];
+      return operation && isOperationId(operation) ? [[path, operation] as const] : [];
+    });
+    return { earlier: earlier && isOperationId(earlier) ? earlier : undefined, heads: new Map(known) };
+  }
+
+  async isReady(): Promise<boolean> {
+    return (await this.ask(() => this.redis.get(this.key("ready")))) !== null;
+  }
+
+  /** Records what was committed, oldest first, then how far the journal of `incarnation` is indexed. */
+  async apply(records: readonly OperationRecord[], watermark?: { incarnation: IncarnationId; sequence: number }) {
+    const pipeline = this.redis.pipeline();
+    for (const record of records) {
+      for (const change of record.changes) {
+        const fields = entriesOf(record, change).flatMap((entry) => [String(entry.revision), packEntry(entry)]);
+        pipeline.call(
+          "eval",
+          APPLY,
+          2,
+          this.key(`f:${pathHash(change.path)}`),
+          this.key("paths"),
+          change.path,
+          change.revision,
+          record.operation,
+          ...fields,
+        );
+      }
+      const expiresAtMs = record.timeMs + this.limits.requestIdKeepMs;
+      pipeline.set(this.key(`r:${record.requestId}`), record.operation, "PXAT", expiresAtMs);
+    }
+    if (watermark) pipeline.hset(this.key("watermarks"), watermark.incarnation, watermark.sequence);
+    await this.pipelined(pipeline);
+  }
+
+  async watermark(incarnation: IncarnationId): Promise<number> {
+    return Number((await this.ask(() => this.redis.hget(this.key("watermarks"), incarnation))) ?? 0);
+  }
+
+  /** Revisions `newest` down to `newest - count + 1`, as far as the index has them. */
+  async revisions(path: FilePath, newest: number, count: number): Promise<Map<number, RevisionEntry>> {
+    const wanted = Array.from({ length: Math.min(count, newest) }, (_, back) => newest - back);
+    if (wanted.length === 0) return new Map();
+    const key = this.key(`f:${pathHash(path)}`);
+    const packed = await this.ask(() => this.redis.hmgetBuffer(key, ...wanted.map(String)));
+    const entries = wanted.flatMap((revision, at) => {
+      const bytes = packed[at];
+      const entry = bytes && unpackEntry(revision, bytes);
+      return entry ? [[revision, entry] as const] : [];
+    });
+    return new Map(entries);
+  }
+
+  /** Up to `count` managed paths after `after`, in byte order, that start with `prefix`. */
+  async paths(prefix: string, after: string, count: number): Promise<FilePath[]> {
+    const from = after > prefix || after === prefix ? `(${after}` : `[${prefix}`;
+    const to = prefix === "" ? "+" : `[${prefix}\u{10ffff}`;
+    const key = this.key("paths");
+    return (await this.ask(() => this.redis.zrangebylex(key, from, to, "LIMIT", 0, count))) as FilePath[];
+  }
+
+  /** Tries to become the one who rebuilds, for `ms`; false when somebody else is at it. */
+  async claimRebuild(owner: string, ms: number): Promise<boolean> {
+    return (await this.ask(() => this.redis.set(this.key("rebuilding"), owner, "PX", ms, "NX"))) === "OK";
+  }
+
+  async endRebuild(): Promise<void> {
+    await this.pipelined(this.redis.pipeline().set(this.key("ready"), "1").del(this.key("rebuilding")));
+  }
+
+  /** Forgets all revisions; until `endRebuild`, changes are refused. */
+  async clear(): Promise<void> {
+    await this.ask(() => this.redis.del(this.key("ready")));
+    await this.ask(() => this.redis.del(this.key("paths"), this.key("watermarks")));
+    let cursor = "0";
+    do {
+      const [next, keys] = await this.ask(() =>
+        this.redis.scan(cursor, "MATCH", `${this.prefix.replace(/[[\]{}*?]/g, "\\$&")}[fr]:*`, "COUNT", DELETE_BATCH),
+      );
+      if (keys.length > 0) await this.ask(() => this.redis.unlink(...keys));
+      cursor = next;
+    } while (cursor !== "0");
+  }
+
+  /** Says that `incarnation` lives, for `ms`. */
+  async beat(incarnation: IncarnationId, count: number, ms: number): Promise<void> {
+    await this.ask(() => this.redis.set(this.key(`alive:${incarnation}`), count, "PX", ms));
+  }
+
+  async lastBeat(incarnation: IncarnationId): Promise<string | undefined> {
+    return (await this.ask(() => this.redis.get(this.key(`alive:${incarnation}`)))) ?? undefined;
+  }
+
+  close(): void {
+    this.redis.off("error", this.onError);
+    this.redis.on("error", () => undefined);
+    this.redis.disconnect();
+  }
+}

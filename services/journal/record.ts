@@ -1,0 +1,120 @@
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import * as stored from "../gen/safefile/storage/v1/storage_pb.js";
+import type { Content } from "../model/content.js";
+import type { OperationId } from "../model/operation.js";
+import type { FilePath } from "../model/path.js";
+import type { ChangeKind, ExternalChange, OperationRecord, PathChange } from "../model/record.js";
+
+const KINDS: Record<ChangeKind, stored.ChangeKind> = {
+  WRITE: stored.ChangeKind.WRITE,
+  DELETE: stored.ChangeKind.DELETE,
+  ROLLBACK: stored.ChangeKind.ROLLBACK,
+  RESTORE: stored.ChangeKind.RESTORE,
+};
+const kindOf = (kind: stored.ChangeKind): ChangeKind => {
+  const found = (Object.keys(KINDS) as ChangeKind[]).find((name) => KINDS[name] === kind);
+  if (!found) throw new RangeError(`the record has a change of kind ${kind}, which this version does not know`);
+  return found;
+};
+
+function encodeContent(content: Content): stored.Content {
+  const body: stored.Content["body"] =
+    "inline" in content.body
+      ? { case: "inline", value: content.body.inline }
+      : { case: "object", value: content.body.object };
+  return create(stored.ContentSchema, {
+    sha256: content.sha256,
+    sizeBytes: BigInt(content.sizeBytes),
+    mode: content.mode,
+    body,
+  });
+}
+
+function decodeContent(content: stored.Content): Content {
+  const { case: where, value } = content.body;
+  if (where === undefined) throw new RangeError("the record has a content without a body");
+  return {
+    sha256: content.sha256,
+    sizeBytes: Number(content.sizeBytes),
+    mode: content.mode,
+    body: where === "inline" ? { inline: value } : { object: value },
+  };
+}
+
+const encodeExternal = (external: ExternalChange): stored.ExternalChange =>
+  create(
+    stored.ExternalChangeSchema,
+    external.deleted ? { deleted: true } : { content: encodeContent(external.content) },
+  );
+
+function decodeExternal(external: stored.ExternalChange): ExternalChange {
+  if (external.deleted) return { deleted: true };
+  if (!external.content) throw new RangeError("the record has an external change without content");
+  return { deleted: false, content: decodeContent(external.content) };
+}
+
+const decodeChange = (change: stored.PathChange): PathChange => ({
+  path: change.path as FilePath,
+  kind: kindOf(change.kind),
+  epoch: Number(change.epoch),
+  baseOperation: change.baseOperationId as OperationId,
+  baseRevision: Number(change.baseRevision),
+  external: change.external && decodeExternal(change.external),
+  revision: Number(change.revision),
+  content: change.content && decodeContent(change.content),
+  createOnly: change.createOnly,
+  inode: change.inode,
+  mtimeNs: change.mtimeNs,
+  sourceRevision: Number(change.sourceRevision),
+  backupRevision: Number(change.backupRevision),
+});
+
+/** The payload of an OPERATION frame. */
+export function encodeOperation(record: OperationRecord): Uint8Array {
+  return toBinary(
+    stored.OperationRecordSchema,
+    create(stored.OperationRecordSchema, {
+      operationId: record.operation,
+      requestId: record.requestId,
+      requestSha256: record.requestSha256,
+      timeMs: BigInt(record.timeMs),
+      labels: record.labels,
+      traceId: Buffer.from(record.traceId, "hex"),
+      changes: record.changes.map((change) => ({
+        path: change.path,
+        kind: KINDS[change.kind],
+        epoch: BigInt(change.epoch),
+        baseOperationId: change.baseOperation,
+        baseRevision: BigInt(change.baseRevision),
+        external: change.external && encodeExternal(change.external),
+        revision: BigInt(change.revision),
+        content: change.content && encodeContent(change.content),
+        createOnly: change.createOnly,
+        inode: change.inode,
+        mtimeNs: change.mtimeNs,
+        sourceRevision: BigInt(change.sourceRevision),
+        backupRevision: BigInt(change.backupRevision),
+      })),
+    }),
+  );
+}
+
+/** Throws RangeError for what this version does not know: a newer one wrote it. */
+export function decodeOperation(payload: Uint8Array): OperationRecord {
+  const record = fromBinary(stored.OperationRecordSchema, payload);
+  return {
+    operation: record.operationId as OperationId,
+    requestId: record.requestId,
+    requestSha256: record.requestSha256,
+    timeMs: Number(record.timeMs),
+    changes: record.changes.map(decodeChange),
+    labels: record.labels,
+    traceId: Buffer.from(record.traceId).toString("hex"),
+  };
+}
+
+export const encodeAbort = (operation: OperationId, reason: string): Uint8Array =>
+  toBinary(stored.AbortRecordSchema, create(stored.AbortRecordSchema, { operationId: operation, reason }));
+
+export const decodeAbort = (payload: Uint8Array): OperationId =>
+  fromBinary(stored.AbortRecordSchema, payload).operationId as OperationId;

@@ -1,0 +1,36 @@
+import { LockLostError } from "../errors/index.js";
+import type { Known } from "../index/index.js";
+import type { Attempt } from "../protocol/attempt.js";
+import type { Plan } from "../validate/plan.js";
+import type { LeaseHold } from "./leases.js";
+
+/** Ticket of `lock`: the lease is held, the staged name exists and the batons of all paths are ours. */
+export class Lease implements AsyncDisposable {
+  /** What later stages hold open for the rest of the operation. */
+  readonly held = new AsyncDisposableStack();
+
+  constructor(
+    readonly plan: Plan,
+    private readonly hold: LeaseHold,
+    readonly attempt: Attempt,
+    /** What the index knew when the lease was won. */
+    readonly known: Known,
+  ) {}
+
+  /** Aborted when the lease is lost or the caller is gone: a reason to stop before the journal, never after. */
+  get signal(): AbortSignal {
+    return AbortSignal.any([this.hold.lost, this.plan.operation.signal]);
+  }
+
+  /** Throws LOCK_LOST, or the caller's reason, when there is no point in going on. */
+  assertHeld(): void {
+    this.plan.operation.signal.throwIfAborted();
+    if (this.hold.lost.aborted) throw new LockLostError({ path: this.plan.operation.intents[0]?.path ?? "" });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.hold.release();
+    await this.held.disposeAsync();
+    await this.attempt[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,52 @@
+import type { Index } from "../index/index.js";
+import type { Operation } from "../model/operation-request.js";
+import { pathHash } from "../model/path.js";
+import type { Attempt } from "../protocol/attempt.js";
+import type { Plan } from "../validate/plan.js";
+import { Lease } from "./lease.js";
+import type { Leases } from "./leases.js";
+
+/** Second stage: waits for the turn, then makes the operation's names: the staged one first, then the batons. */
+export class Lock {
+  constructor(
+    private readonly leases: Leases,
+    private readonly index: Index,
+    private readonly begin: (operation: Operation) => Attempt,
+    /** Stops an attempt that failed in here, so that no name of it is left half-way; throws what is to be said. */
+    private readonly recover: (plan: Plan, lease: Lease, failure: unknown) => Promise<unknown>,
+  ) {}
+
+  async run(plan: Plan): Promise<Lease> {
+    const { operation } = plan;
+    const paths = operation.intents.map((intent) => intent.path);
+    const hold = await this.leases.acquire(paths.map(pathHash).sort(), {
+      path: paths[0] ?? "",
+      waitMs: operation.lockWaitMs,
+      priority: operation.priority,
+      signal: operation.signal,
+    });
+    const attempt = this.begin(operation);
+    try {
+      // After the lease, so that an index flushed meanwhile is noticed before anything is touched.
+      const lease = new Lease(plan, hold, attempt, await this.index.lookUp(operation.requestId, paths));
+      return await this.enter(lease);
+    } catch (error) {
+      hold.release();
+      await attempt[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  private async enter(lease: Lease): Promise<Lease> {
+    try {
+      if (lease.known.earlier === undefined) {
+        await lease.attempt.stage();
+        await lease.attempt.take(lease.signal);
+      }
+      return lease;
+    } catch (failure) {
+      await this.recover(lease.plan, lease, failure);
+      throw failure;
+    }
+  }
+}

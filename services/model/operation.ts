@@ -1,0 +1,27 @@
+/**
+ * Identity of operations and incarnations.
+ *
+ * An operation's id is `<incarnation>.<sequence>`: the incarnation is a ULID, never reused, the sequence counts
+ * from 1 within it. So an id is unique for ever without asking anybody.
+ */
+export type IncarnationId = string & { readonly brand: "IncarnationId" };
+export type OperationId = string & { readonly brand: "OperationId" };
+
+/** Stands where no operation has been yet. */
+export const NO_OPERATION = "-" as OperationId;
+
+const INCARNATION = /^[0-9A-HJKMNP-TV-Z]{26}$/;
+const OPERATION = /^([0-9A-HJKMNP-TV-Z]{26})\.([1-9][0-9]{0,15})$/;
+
+export const isIncarnationId = (text: string): text is IncarnationId => INCARNATION.test(text);
+export const isOperationId = (text: string): text is OperationId => OPERATION.test(text);
+
+export const operationId = (incarnation: IncarnationId, sequence: number): OperationId =>
+  `${incarnation}.${sequence}` as OperationId;
+
+/** The two parts of an id; throws on anything else, NO_OPERATION included. */
+export function partsOf(operation: OperationId): { incarnation: IncarnationId; sequence: number } {
+  const parts = OPERATION.exec(operation);
+  if (!parts) throw new TypeError(`not an operation id: ${operation}`);
+  return { incarnation: parts[1] as IncarnationId, sequence: Number(parts[2]) };
+}

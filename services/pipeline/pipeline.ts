@@ -1,0 +1,117 @@
+import type { Base } from "../backup/base.js";
+import { OverloadedError, RequestIdReusedError, SafeOperationError } from "../errors/index.js";
+import type { Staged } from "../execute/staged.js";
+import type { Lease } from "../lock/lease.js";
+import { sameBytes } from "../model/content.js";
+import type { Operation } from "../model/operation-request.js";
+import type { Receipt, StageName, StageTiming } from "../model/receipt.js";
+import { EarlierOutcome } from "../protocol/earlier-outcome.js";
+import type { Plan } from "../validate/plan.js";
+import type { Verified } from "../verify/verify.js";
+import { DurabilityError } from "../volume/volume.js";
+
+/** The stages as the pipeline sees them: each needs the tickets of those before it. */
+export interface Stages {
+  validate(operation: Operation): Promise<Plan>;
+  lock(plan: Plan): Promise<Lease>;
+  backup(plan: Plan, lease: Lease): Promise<Base>;
+  execute(plan: Plan, base: Base, lease: Lease): Promise<Staged>;
+  verify(lease: Lease, staged: Staged): Promise<Verified>;
+  commit(plan: Plan, lease: Lease, base: Base, verified: Verified): Promise<Receipt>;
+  recover(plan: Plan, lease: Lease, failure: unknown): Promise<Receipt>;
+}
+
+/** The life of one operation. No stage knows what comes next. */
+async function run(operation: Operation, on: Stages): Promise<Receipt> {
+  const plan = await on.validate(operation);
+  if (operation.validateOnly)
+    return { operation: operation.id, requestId: operation.requestId, record: undefined, replayed: false };
+  await using lease = await on.lock(plan);
+  try {
+    const base = await on.backup(plan, lease);
+    const staged = await on.execute(plan, base, lease);
+    const verified = await on.verify(lease, staged);
+    return await on.commit(plan, lease, base, verified);
+  } catch (failure) {
+    return await on.recover(plan, lease, failure);
+  }
+}
+
+/** Watches stages from outside: spans and metrics. */
+export interface Observer {
+  stage<T>(stage: StageName, operation: Operation, call: () => Promise<T>): Promise<T>;
+}
+
+export interface Finished {
+  readonly receipt: Receipt;
+  readonly timings: readonly StageTiming[];
+}
+
+/** Runs operations through the stages, a bounded number at a time. */
+export class Pipeline {
+  private underWay = 0;
+
+  constructor(
+    private readonly stages: Stages,
+    private readonly observer: Observer,
+    /** Operations under way at once; more are refused, so that memory stays bounded (I14). */
+    private readonly operationsMax: number,
+    /** Told of failed flushes, after which this incarnation must acknowledge nothing more (I10). */
+    private readonly onDurabilityError: (error: DurabilityError) => void,
+  ) {}
+
+  get size(): number {
+    return this.underWay;
+  }
+
+  async run(operation: Operation): Promise<Finished> {
+    if (this.underWay >= this.operationsMax)
+      throw new OverloadedError({ what: "operations under way", limit: this.operationsMax });
+    this.underWay += 1;
+    const timings: StageTiming[] = [];
+    try {
+      const receipt = await run(operation, this.observed(operation, timings)).catch((error: unknown) =>
+        earlier(operation, error),
+      );
+      return { receipt, timings };
+    } finally {
+      this.underWay -= 1;
+    }
+  }
+
+  private observed(operation: Operation, timings: StageTiming[]): Stages {
+    const wrap =
+      <Tickets extends unknown[], Ticket>(stage: StageName, run: (...tickets: Tickets) => Promise<Ticket>) =>
+      async (...tickets: Tickets): Promise<Ticket> => {
+        const startMs = performance.now();
+        try {
+          return await this.observer.stage(stage, operation, () => run(...tickets));
+        } catch (error) {
+          if (error instanceof SafeOperationError) error.stage ??= stage;
+          if (error instanceof DurabilityError) this.onDurabilityError(error);
+          throw error;
+        } finally {
+          timings.push({ stage, durationMs: performance.now() - startMs });
+        }
+      };
+    const { stages } = this;
+    return {
+      validate: wrap("validate", stages.validate.bind(stages)),
+      lock: wrap("lock", stages.lock.bind(stages)),
+      backup: wrap("backup", stages.backup.bind(stages)),
+      execute: wrap("execute", stages.execute.bind(stages)),
+      verify: wrap("verify", stages.verify.bind(stages)),
+      commit: wrap("commit", stages.commit.bind(stages)),
+      recover: wrap("recover", stages.recover.bind(stages)),
+    };
+  }
+}
+
+/** The receipt of the change that this request already made; throws when the id stands for another change. */
+function earlier(operation: Operation, error: unknown): Receipt {
+  if (!(error instanceof EarlierOutcome)) throw error;
+  const { record } = error;
+  if (!sameBytes(record.requestSha256, operation.requestSha256))
+    throw new RequestIdReusedError({ requestId: operation.requestId, operationId: record.operation });
+  return { operation: record.operation, requestId: operation.requestId, record, replayed: true };
+}

@@ -1,0 +1,198 @@
+import { LockFencedError, OutcomeUnknownError } from "../errors/index.js";
+import type { Journals } from "../journal/journals.js";
+import { type OperationId, partsOf } from "../model/operation.js";
+import { type FilePath, type PathHash, pathHash } from "../model/path.js";
+import type { OperationRecord } from "../model/record.js";
+import { codeOf, type Handle, type LiveName, type Name, type Volume, went } from "../volume/volume.js";
+import { type Baton, type Batons, isFinished } from "./baton.js";
+import { committedName, deleteLeaf, fencedName, stagedName, stagingOf, uploadName, writeLeaf } from "./names.js";
+import type { Settler } from "./settle.js";
+
+/** One path of an operation: the shape that decides which names it needs. */
+export interface Part {
+  readonly path: FilePath;
+  readonly deletes: boolean;
+  /** Published by link, so that it replaces nothing. */
+  readonly createOnly: boolean;
+  /** A finished upload that becomes the staged file. */
+  readonly uploadId: string | undefined;
+}
+
+const TAKE_ATTEMPTS_MAX = 1000;
+
+/**
+ * One operation's way through the commit protocol, as its owner walks it: stage → take → (journal) → decide →
+ * finish, or stop. It holds what must not be forgotten between the steps: which names exist, which batons are held,
+ * whether a record may be durable.
+ */
+export class Attempt implements AsyncDisposable {
+  /** Open staged files, by index of the part; none for deletes. */
+  readonly files: (Handle | undefined)[] = [];
+  readonly batons = new Map<FilePath, Baton>();
+  /** Directories made for the new files, to be removed again when nothing comes of it. */
+  readonly madeDirectories: FilePath[] = [];
+  /** What was handed to the journal: from then on "not committed" needs an abort record first. */
+  record: OperationRecord | undefined;
+  /** Whether the decision was seen to go through. */
+  decided = false;
+  private staged = false;
+  /** Several paths, or a delete, decide by renaming their directory; one file by being renamed itself. */
+  private readonly asDirectory: boolean;
+
+  constructor(
+    private readonly volume: Volume,
+    private readonly journals: Journals,
+    private readonly allBatons: Batons,
+    private readonly settler: Settler,
+    readonly operation: OperationId,
+    /** Sorted by path. */
+    readonly parts: readonly Part[],
+  ) {
+    this.asDirectory = parts.length > 1 || parts.some((part) => part.deletes);
+  }
+
+  private get name(): Name {
+    return this.volume.control(stagedName(this.operation));
+  }
+
+  /** Creates the staged name, once. It must exist before a baton is taken: a rival fences by moving it away (I3). */
+  async stage(): Promise<void> {
+    const staged = stagedName(this.operation);
+    if (this.asDirectory) await this.volume.makeDirectory(this.name);
+    this.staged = true;
+    for (const [index, part] of this.parts.entries()) {
+      const leaf = this.asDirectory
+        ? this.volume.control(`${staged}/${part.deletes ? deleteLeaf(index) : writeLeaf(index)}`)
+        : this.name;
+      if (part.deletes) await this.volume.makeDirectory(leaf);
+      else if (part.uploadId) this.files[index] = await this.stageUpload(part.uploadId, leaf);
+      else this.files[index] = await this.volume.create(leaf);
+    }
+  }
+
+  private async stageUpload(uploadId: string, leaf: Name): Promise<Handle> {
+    const upload = this.volume.control(uploadName(uploadId));
+    await this.volume.link(upload, leaf);
+    // Before any baton is taken: from then on a second link means "published" to whoever settles this operation.
+    await this.volume.unlink(upload);
+    return this.volume.openWrite(leaf);
+  }
+
+  /** Takes the batons of all paths, in sorted order, settling owners that have not finished. */
+  async take(signal: AbortSignal): Promise<void> {
+    for (const { path } of this.parts) this.batons.set(path, await this.takeOne(path, pathHash(path), signal));
+  }
+
+  private async takeOne(path: FilePath, hash: PathHash, signal: AbortSignal): Promise<Baton> {
+    for (let attempt = 0; attempt < TAKE_ATTEMPTS_MAX; attempt++) {
+      signal.throwIfAborted();
+      const seen = await this.allBatons.look(hash);
+      if (!seen) {
+        await this.allBatons.beBorn(this.operation, hash);
+        continue;
+      }
+      if (seen.owner === this.operation) return seen; // the reply to our rename was lost
+      let last = seen.last;
+      if (!isFinished(seen) && (await this.settler.settle(seen.owner, path)) === "COMMITTED") last = seen.owner;
+      const next = { hash, epoch: seen.epoch + 1, owner: this.operation, last };
+      if (await this.allBatons.move(seen, next)) return next;
+    }
+    throw new Error(`the baton of ${hash} moved away ${TAKE_ATTEMPTS_MAX} times`);
+  }
+
+  batonOf(path: FilePath): Baton {
+    const baton = this.batons.get(path);
+    if (!baton) throw new Error(`the baton of ${pathHash(path)} is not held`);
+    return baton;
+  }
+
+  /** Whether nobody has stopped this operation so far. */
+  async stillStaged(): Promise<boolean> {
+    return (await this.volume.stat(this.name)) !== undefined;
+  }
+
+  /** The error that says this operation was stopped by a rival. */
+  fencedError(): LockFencedError {
+    return new LockFencedError({ path: this.parts[0]?.path ?? "", operationId: this.operation });
+  }
+
+  /**
+   * Decides, by one rename or link whose source is the staged name. The record must be durable. Throws
+   * LockFencedError when a rival was first, EEXIST when a create found a file, OutcomeUnknownError when this
+   * incarnation was declared dead meanwhile.
+   */
+  async decide(live: LiveName): Promise<void> {
+    const createOnly = !this.asDirectory && this.parts[0]?.createOnly;
+    const committed = this.volume.control(committedName(this.operation));
+    await this.decideBy(() =>
+      createOnly ? this.create(live) : this.volume.rename(this.name, this.asDirectory ? committed : live),
+    );
+    this.decided = true;
+    if (createOnly) await went(this.volume.unlink(this.name), ["ENOENT"]);
+  }
+
+  private async create(live: LiveName): Promise<void> {
+    try {
+      await this.volume.link(this.name, live);
+    } catch (error) {
+      if (codeOf(error) !== "EEXIST") throw error;
+      const [mine, found] = await Promise.all([this.files[0]?.stat(), this.volume.stat(live)]);
+      if (mine?.inode !== found?.inode) throw error; // else the reply to our link was lost
+    }
+  }
+
+  private async decideBy(change: () => Promise<void>): Promise<void> {
+    try {
+      await change();
+    } catch (error) {
+      if (codeOf(error) !== "ENOENT") throw error;
+      const found = await this.whatBecame();
+      if (found === "STOPPED") throw this.fencedError();
+      if (found === "UNKNOWN") throw new OutcomeUnknownError({ path: this.path, operationId: this.operation }, error);
+      if (found === "STAGED") throw error; // the live file's directory has vanished
+    }
+  }
+
+  /** Looks where the staged name went. The order of the looks matters: our staging directory comes last. */
+  private async whatBecame(): Promise<"STAGED" | "STOPPED" | "COMMITTED" | "UNKNOWN"> {
+    if (await this.stillStaged()) return "STAGED";
+    const fenced = await this.volume.stat(this.volume.control(fencedName(this.operation)));
+    if (fenced) return fenced.type === "file" && fenced.links >= 2 ? "COMMITTED" : "STOPPED";
+    const staging = await this.volume.stat(this.volume.control(stagingOf(partsOf(this.operation).incarnation)));
+    return staging ? "COMMITTED" : "UNKNOWN";
+  }
+
+  /** After the decision: publishes what is left and passes the batons on. Rivals may have done either already. */
+  async finish(): Promise<void> {
+    for (const { path } of this.parts) {
+      if (this.asDirectory) await this.settler.finish(this.operation, path);
+      const baton = this.batonOf(path);
+      await this.allBatons.move(baton, { ...baton, last: this.operation });
+    }
+  }
+
+  /**
+   * Stops this operation, if it has not decided: fence, then a durable abort record where a record may exist, and
+   * only then may anybody be told NOT_COMMITTED. Returns what it came to.
+   */
+  async stop(reason: string): Promise<"NOT_COMMITTED" | "COMMITTED" | "UNKNOWN"> {
+    if (!this.staged) return "NOT_COMMITTED";
+    const fenced = this.volume.control(fencedName(this.operation));
+    await went(this.volume.rename(this.name, fenced), ["ENOENT"]);
+    const found = await this.whatBecame();
+    if (this.record && found !== "STOPPED") return found === "COMMITTED" ? "COMMITTED" : "UNKNOWN";
+    if (this.record) await this.journals.abort(this.operation, reason);
+    // The fenced name must stay until this incarnation is closed; what it holds need not.
+    for (const file of this.files) await file?.truncate(0);
+    for (const baton of this.batons.values()) await this.allBatons.move(baton, { ...baton, owner: baton.last });
+    return "NOT_COMMITTED";
+  }
+
+  private get path(): FilePath {
+    return this.parts[0]?.path as FilePath;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const file of this.files) await file?.[Symbol.asyncDispose]();
+  }
+}

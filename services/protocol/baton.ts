@@ -1,0 +1,95 @@
+import { NO_OPERATION, type OperationId } from "../model/operation.js";
+import type { PathHash } from "../model/path.js";
+import { codeOf, type Volume, went } from "../volume/volume.js";
+import { batonDirectory, birthName, bornName } from "./names.js";
+
+/**
+ * The one file per managed path whose name decides who may publish next. Finished when its owner is the last
+ * committed operation; otherwise the owner is at work, or died at it.
+ */
+export interface Baton {
+  readonly hash: PathHash;
+  /** Grows by one with every owner: the fencing token of the path. */
+  readonly epoch: number;
+  readonly owner: OperationId;
+  /** The newest committed operation of the path as its owner found it: the base of what the owner does. */
+  readonly last: OperationId;
+}
+
+const OPERATION = "(-|[0-9A-HJKMNP-TV-Z]{26}\\.[1-9][0-9]*)";
+const BATON = new RegExp(`^([0-9a-f]{40})\\.([0-9]+)\\.${OPERATION}\\.${OPERATION}$`);
+
+export const isFinished = (baton: Baton): boolean => baton.owner === baton.last;
+
+export const batonName = (baton: Baton): string =>
+  `${batonDirectory(baton.hash)}/${baton.hash}.${baton.epoch}.${baton.owner}.${baton.last}`;
+
+export function parseBaton(name: string): Baton | undefined {
+  const parts = BATON.exec(name);
+  if (!parts) return undefined;
+  const [, hash, epoch, owner, last] = parts;
+  return {
+    hash: hash as PathHash,
+    epoch: Number(epoch),
+    owner: owner as OperationId,
+    last: last as OperationId,
+  };
+}
+
+/** Looks at, moves and makes batons. Knows nothing of who may do so. */
+export class Batons {
+  constructor(private readonly volume: Volume) {}
+
+  /**
+   * The baton of a path as the directory lists it. Undefined proves nothing: none was made yet, or a rename is
+   * under way. Of two names seen at once, the later one.
+   */
+  async look(hash: PathHash): Promise<Baton | undefined> {
+    const names = (await this.volume.list(this.volume.control(batonDirectory(hash)))) ?? [];
+    const batons = names.filter((name) => name.startsWith(hash)).flatMap((name) => parseBaton(name) ?? []);
+    return batons.sort(
+      (left, right) => right.epoch - left.epoch || Number(isFinished(right)) - Number(isFinished(left)),
+    )[0];
+  }
+
+  /** Renames the baton from the name seen; false when that name is gone, so look again. */
+  move(seen: Baton, next: Baton): Promise<boolean> {
+    const source = this.volume.control(batonName(seen));
+    return went(this.volume.rename(source, this.volume.control(batonName(next))), ["ENOENT"]);
+  }
+
+  /**
+   * Makes the first baton of a path, or helps whoever began to. `.born` is a hard link to the single-use file of its
+   * maker and holds that file's name; the first baton is that file, renamed, so it can be made once only.
+   */
+  async beBorn(operation: OperationId, hash: PathHash): Promise<void> {
+    const own = this.volume.control(birthName(operation, hash));
+    await this.makeDirectories(hash);
+    const born = this.volume.control(bornName(hash));
+    if (!(await this.volume.stat(born))) {
+      const content = birthName(operation, hash);
+      if (await went(this.volume.createWith(own, content, this.volume.kind === "network"), ["EEXIST"])) {
+        const first = await went(this.volume.link(own, born), ["EEXIST"]);
+        if (!first) await went(this.volume.unlink(own), ["ENOENT"]);
+      }
+    }
+    const single = await this.volume.readSmall(born);
+    if (!single) return;
+    const baton: Baton = { hash, epoch: 0, owner: NO_OPERATION, last: NO_OPERATION };
+    await went(this.volume.rename(this.volume.control(single), this.volume.control(batonName(baton))), ["ENOENT"]);
+  }
+
+  private async makeDirectories(hash: PathHash): Promise<void> {
+    const outer = this.volume.control(`batons/${hash.slice(0, 2)}`);
+    const inner = this.volume.control(batonDirectory(hash));
+    if (await went(this.volume.makeDirectory(inner), ["EEXIST"]).catch(ignoreMissing)) return;
+    if (await this.volume.stat(inner)) return;
+    await went(this.volume.makeDirectory(outer), ["EEXIST"]);
+    await went(this.volume.makeDirectory(inner), ["EEXIST"]);
+  }
+}
+
+function ignoreMissing(error: unknown): false {
+  if (codeOf(error) !== "ENOENT") throw error;
+  return false;
+}

@@ -1,0 +1,87 @@
+import { LRUCache } from "lru-cache";
+import type { Journals } from "../journal/journals.js";
+import { sameBytes } from "../model/content.js";
+import { NO_OPERATION, type OperationId } from "../model/operation.js";
+import type { FilePath } from "../model/path.js";
+import { changeOf, type OperationRecord, type PathChange } from "../model/record.js";
+import { digestOf } from "../store/store.js";
+import { type Name, NotPlainError, type Stat, unless, type Volume } from "../volume/volume.js";
+
+/** The newest committed change of a path. */
+export interface Head {
+  readonly record: OperationRecord;
+  readonly change: PathChange;
+}
+
+interface Seen {
+  readonly operation: OperationId;
+  readonly ctimeNs: bigint;
+}
+
+/**
+ * Tells whether a live file is what an operation published. Inode, size and modification time are in the record, and
+ * the change time that we saw ourselves is remembered here; when those do not prove it, the bytes are compared.
+ */
+export class Heads {
+  private readonly seen: LRUCache<FilePath, Seen>;
+
+  constructor(
+    private readonly volume: Volume,
+    private readonly journals: Journals,
+    entriesMax: number,
+  ) {
+    this.seen = new LRUCache({ max: entriesMax });
+  }
+
+  /** The change of `path` by `operation`; undefined for NO_OPERATION. Throws when its record is missing (I9). */
+  async headAt(path: FilePath, operation: OperationId): Promise<Head | undefined> {
+    if (operation === NO_OPERATION) return undefined;
+    const record = await this.journals.find(operation);
+    const change = record && changeOf(record, path);
+    if (!record || !change) throw new MissingRecordError(operation);
+    return { record, change };
+  }
+
+  /** Remembers what `operation`'s file looked like right after it was published. */
+  remember(path: FilePath, operation: OperationId, stats: Stat): void {
+    this.seen.set(path, { operation, ctimeNs: stats.ctimeNs });
+  }
+
+  /** Whether what is at `live` (with `stats`, undefined for nothing) is what `head` (undefined for nothing) left. */
+  async isLive(head: Head | undefined, live: Name, stats: Stat | undefined): Promise<boolean> {
+    const content = head?.change.content;
+    if (!head || !content) return stats === undefined;
+    if (stats?.type !== "file" || stats.sizeBytes !== content.sizeBytes || stats.mode !== content.mode) return false;
+    const { path, inode, mtimeNs } = head.change;
+    const { operation } = head.record;
+    const seen = this.seen.get(path);
+    const known = seen?.operation === operation ? seen.ctimeNs === stats.ctimeNs : inode === stats.inode;
+    if (!known || mtimeNs !== stats.mtimeNs) {
+      const handle = await unless(["ENOENT"], this.volume.openRead(live)).catch(ignoreNotPlain);
+      if (!handle) return false;
+      await using open = handle;
+      if ((await open.stat()).inode !== stats.inode) return false;
+      if (!sameBytes(await digestOf(open, stats.sizeBytes), content.sha256)) return false;
+    }
+    this.seen.set(path, { operation, ctimeNs: stats.ctimeNs });
+    return true;
+  }
+}
+
+/** A baton or a record names an operation that no journal holds. */
+export class MissingRecordError extends Error {
+  constructor(readonly operation: OperationId) {
+    super(`no journal holds the record of operation ${operation}`);
+    this.name = "MissingRecordError";
+  }
+}
+
+function ignoreNotPlain(error: unknown): undefined {
+  if (!(error instanceof NotPlainError)) throw error;
+  return undefined;
+}
+
+/** The etag of what a path holds: of the revision, or of what somebody outside put there. Quoted (RFC 9110). */
+export const etagOf = (operation: OperationId): string => `"${operation}"`;
+export const outsideEtagOf = (stats: Stat): string =>
+  `"x-${stats.inode.toString(36)}-${stats.sizeBytes.toString(36)}-${stats.mtimeNs.toString(36)}"`;

@@ -1,0 +1,55 @@
+import { ulid } from "ulid";
+import { z } from "zod";
+import { type IncarnationId, type OperationId, operationId } from "../model/operation.js";
+import { ownIdentity, type ProcessIdentity } from "../volume/process.js";
+import { unless, type Volume, went } from "../volume/volume.js";
+import { incarnationName, stagingOf } from "./names.js";
+
+const Identity = z.object({
+  host: z.string(),
+  bootId: z.string(),
+  pidNamespace: z.string(),
+  pid: z.number(),
+  startTicks: z.string(),
+});
+
+/** This run of this process: gives out operation ids, and shows on the volume that it lives. */
+export class Incarnation {
+  private sequence = 0;
+  private constructor(
+    private readonly volume: Volume,
+    readonly id: IncarnationId,
+    readonly identity: ProcessIdentity,
+  ) {}
+
+  static async begin(volume: Volume): Promise<Incarnation> {
+    const incarnation = new Incarnation(volume, ulid() as IncarnationId, ownIdentity(volume.bootId));
+    await volume.makeDirectory(volume.control(stagingOf(incarnation.id)));
+    const name = volume.control(incarnationName(incarnation.id));
+    await volume.createWith(name, JSON.stringify(incarnation.identity), true);
+    await volume.syncDirectory(volume.control("incarnations"));
+    return incarnation;
+  }
+
+  nextOperation(): OperationId {
+    this.sequence += 1;
+    return operationId(this.id, this.sequence);
+  }
+
+  /** Shows a sign of life on the volume; false when this incarnation was declared dead and must leave. */
+  async beat(): Promise<boolean> {
+    const alive = await went(this.volume.touch(this.volume.control(incarnationName(this.id))), ["ENOENT"]);
+    return alive && (await this.volume.stat(this.volume.control(stagingOf(this.id)))) !== undefined;
+  }
+}
+
+/** Who runs, or ran, as `incarnation`; undefined when its file is gone or cannot be read. */
+export async function identityOf(volume: Volume, incarnation: IncarnationId): Promise<ProcessIdentity | undefined> {
+  const text = await unless(["ENOENT"], volume.readSmall(volume.control(incarnationName(incarnation))));
+  if (!text) return undefined;
+  try {
+    return Identity.parse(JSON.parse(text));
+  } catch {
+    return undefined; // torn by a power cut: only silence can tell then
+  }
+}

@@ -1,0 +1,113 @@
+import { BackupVersionError, PathNotFoundError } from "../errors/index.js";
+import { entriesOf } from "../index/entries.js";
+import type { RevisionEntry } from "../index/entry.js";
+import type { Index } from "../index/index.js";
+import type { Content } from "../model/content.js";
+import type { RevisionInfo } from "../model/file-info.js";
+import { type FilePath, pathHash } from "../model/path.js";
+import type { OperationRecord, PathChange } from "../model/record.js";
+import { type Batons, isFinished } from "../protocol/baton.js";
+import { type Head, type Heads, MissingRecordError } from "../protocol/heads.js";
+import type { Settler } from "../protocol/settle.js";
+
+/**
+ * The history of paths. The baton names the head; the index only saves walking the chain in the journals, and what it
+ * does not have is read from there (I8).
+ */
+export class Revisions {
+  constructor(
+    private readonly index: Index,
+    private readonly batons: Batons,
+    private readonly heads: Heads,
+    private readonly settler: Settler,
+  ) {}
+
+  /** The newest committed change of `path`; undefined when the service never changed it. */
+  async head(path: FilePath): Promise<Head | undefined> {
+    const baton = await this.batons.look(pathHash(path));
+    if (!baton) return undefined;
+    if (!isFinished(baton) && (await this.settler.hasDecided(baton.owner))) {
+      const decided = await this.heads.headAt(path, baton.owner).catch(ignoreMissing);
+      if (decided) return decided;
+    }
+    return this.heads.headAt(path, baton.last);
+  }
+
+  /** Up to `count` revisions, newest first, below revision `before` (0 for all). Throws PATH_NOT_FOUND. */
+  async page(path: FilePath, before: number, count: number): Promise<{ revisions: RevisionInfo[]; more: boolean }> {
+    const head = await this.head(path);
+    if (!head) throw new PathNotFoundError({ path });
+    const newest = before > 0 ? Math.min(before - 1, head.change.revision) : head.change.revision;
+    const known = await this.index.revisions(path, newest, count);
+    const revisions: RevisionInfo[] = [];
+    for (let revision = newest; revision > 0 && revisions.length < count; revision--) {
+      const entry = known.get(revision) ?? (await this.fromChain(path, revision, head)).entry;
+      revisions.push(infoOf(path, entry, undefined));
+    }
+    return { revisions, more: newest - revisions.length > 0 };
+  }
+
+  /** One revision with its content; 0 is the newest. Throws BACKUP_VERSION when there is none. */
+  async find(path: FilePath, revision: number): Promise<RevisionInfo> {
+    const head = await this.head(path);
+    const wanted = revision === 0 ? (head?.change.revision ?? 0) : revision;
+    if (!head || wanted < 1 || wanted > head.change.revision) throw new BackupVersionError({ path, revision });
+    const { entry, record, change } = await this.fromChain(path, wanted, head);
+    const isExternal = entry.revision !== change.revision;
+    const external = change.external?.deleted === false ? change.external.content : undefined;
+    const content: Content | undefined = isExternal ? external : change.content;
+    return infoOf(path, entry, { record, content });
+  }
+
+  /** The newest revision committed at or before `timeMs`; undefined when there was none yet. */
+  async asOf(path: FilePath, timeMs: number): Promise<RevisionInfo | undefined> {
+    const PAGE = 256;
+    for (let before = 0; ; ) {
+      const { revisions, more } = await this.page(path, before, PAGE);
+      const found = revisions.find((each) => each.timeMs <= timeMs);
+      if (found || !more) return found;
+      before = revisions.at(-1)?.revision ?? 1;
+    }
+  }
+
+  /** The record that made `revision`, by way of the index where it knows a nearby one, checked against the record. */
+  private async fromChain(
+    path: FilePath,
+    revision: number,
+    head: Head,
+  ): Promise<{ entry: RevisionEntry; record: OperationRecord; change: PathChange }> {
+    const newest = entryOf(head, revision);
+    if (newest) return { entry: newest, ...head };
+    const near = await this.index.revisions(path, revision + 1, 2).catch(() => new Map<number, RevisionEntry>());
+    for (const operation of [near.get(revision)?.operation, near.get(revision + 1)?.operation]) {
+      const hinted = operation && (await this.heads.headAt(path, operation).catch(ignoreMissing));
+      const entry = hinted && entryOf(hinted, revision);
+      if (entry) return { entry, ...hinted };
+    }
+    for (let at: Head | undefined = head; at; at = await this.heads.headAt(path, at.change.baseOperation)) {
+      const entry = entryOf(at, revision);
+      if (entry) return { entry, ...at };
+    }
+    throw new BackupVersionError({ path, revision });
+  }
+}
+
+const entryOf = ({ record, change }: Head, revision: number): RevisionEntry | undefined =>
+  entriesOf(record, change).find((entry) => entry.revision === revision);
+
+const infoOf = (path: FilePath, entry: RevisionEntry, full: RevisionInfo["full"]): RevisionInfo => ({
+  path,
+  revision: entry.revision,
+  kind: entry.kind,
+  operation: entry.operation,
+  timeMs: entry.timeMs,
+  sizeBytes: entry.sizeBytes,
+  mode: entry.mode,
+  sha256: entry.sha256.length > 0 ? entry.sha256 : undefined,
+  full,
+});
+
+function ignoreMissing(error: unknown): undefined {
+  if (!(error instanceof MissingRecordError)) throw error;
+  return undefined;
+}

@@ -1,0 +1,103 @@
+import type { Index } from "../index/index.js";
+import type { Journals } from "../journal/journals.js";
+import { NO_OPERATION, type OperationId } from "../model/operation.js";
+import { type FilePath, pathHash } from "../model/path.js";
+import { changeOf, type OperationRecord } from "../model/record.js";
+import { type Batons, isFinished } from "../protocol/baton.js";
+import { MissingRecordError } from "../protocol/heads.js";
+import type { Settler } from "../protocol/settle.js";
+
+export interface Rebuilt {
+  readonly paths: number;
+  readonly revisions: number;
+  readonly journals: number;
+  readonly records: number;
+}
+
+const BATCH = 256;
+const CLAIM_MS = 60_000;
+
+/** Makes the index anew from the volume: what the batons name, and all that the journals chain to it (I8). */
+export class Rebuild {
+  private underWay: Promise<Rebuilt> | undefined;
+
+  constructor(
+    private readonly index: Index,
+    private readonly journals: Journals,
+    private readonly batons: Batons,
+    private readonly settler: Settler,
+  ) {}
+
+  /** Rebuilds, or joins a rebuild under way here. */
+  run(): Promise<Rebuilt> {
+    this.underWay ??= this.rebuild().finally(() => {
+      this.underWay = undefined;
+    });
+    return this.underWay;
+  }
+
+  /** For a replica that finds the index missing: rebuilds unless somebody else is at it. */
+  async runIfMissing(): Promise<void> {
+    if (this.underWay || (await this.index.isReady())) return;
+    if (await this.index.claimRebuild(this.journals.incarnation, CLAIM_MS)) await this.run();
+  }
+
+  private async rebuild(): Promise<Rebuilt> {
+    // Cleared first: whatever is committed from now on is announced by whoever commits it, and what was committed
+    // before is in the journals that are read below.
+    await this.index.clear();
+    const operations = new Map<FilePath, Set<OperationId>>();
+    let records = 0;
+    const incarnations = await this.journals.incarnations();
+    for (const incarnation of incarnations) {
+      for await (const scanned of this.journals.scan(incarnation)) {
+        records += 1;
+        if (scanned.type !== "operation") continue;
+        for (const { path } of scanned.record.changes) {
+          const known = operations.get(path);
+          if (known) known.add(scanned.record.operation);
+          else operations.set(path, new Set([scanned.record.operation]));
+        }
+      }
+    }
+    let revisions = 0;
+    for (const [path] of operations) revisions += await this.indexPath(path);
+    await this.index.endRebuild();
+    return { paths: operations.size, revisions, journals: incarnations.length, records };
+  }
+
+  /** Indexes the chain of `path`, oldest last: the head that the last batch sets only ever moves forward. */
+  private async indexPath(path: FilePath): Promise<number> {
+    let revisions = 0;
+    let batch: OperationRecord[] = [];
+    for await (const record of this.chain(path)) {
+      batch.push(record);
+      revisions += changeOf(record, path)?.external ? 2 : 1;
+      if (batch.length < BATCH) continue;
+      await this.index.apply(batch.map((each) => onlyPath(each, path)));
+      batch = [];
+    }
+    if (batch.length > 0) await this.index.apply(batch.map((each) => onlyPath(each, path)));
+    return revisions;
+  }
+
+  /** The committed operations of `path`, newest first. */
+  private async *chain(path: FilePath): AsyncGenerator<OperationRecord> {
+    const baton = await this.batons.look(pathHash(path));
+    let operation = baton?.last ?? NO_OPERATION;
+    // An unfinished owner that is gone from its staging place has decided, unless it was stopped.
+    if (baton && !isFinished(baton) && (await this.settler.hasDecided(baton.owner))) operation = baton.owner;
+    while (operation !== NO_OPERATION) {
+      const record = await this.journals.find(operation);
+      const change = record && changeOf(record, path);
+      if (!record || !change) throw new MissingRecordError(operation);
+      yield record;
+      operation = change.baseOperation;
+    }
+  }
+}
+
+const onlyPath = (record: OperationRecord, path: FilePath): OperationRecord => ({
+  ...record,
+  changes: record.changes.filter((change) => change.path === path),
+});

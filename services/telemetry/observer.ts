@@ -1,0 +1,86 @@
+import { type Attributes, metrics, type Span, SpanStatusCode, trace } from "@opentelemetry/api";
+import { SafeOperationError } from "../errors/index.js";
+import type { Operation } from "../model/operation-request.js";
+import { pathHash } from "../model/path.js";
+import type { StageName } from "../model/receipt.js";
+import { changeOf, type OperationRecord } from "../model/record.js";
+import type { Observer } from "../pipeline/pipeline.js";
+import { nowMs } from "./clock.js";
+import { reasonOf } from "./reason.js";
+
+/** Half a millisecond for work in memory to half a minute for a wait in the queue: a disk's fsync is in the middle. */
+const BOUNDARIES_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+const tracer = trace.getTracer("safefile");
+const durations = metrics.getMeter("safefile").createHistogram("safefile.stage.duration", {
+  unit: "s",
+  description: "How long a stage of the pipeline took, by stage and by the reason it failed with, or OK.",
+  advice: { explicitBucketBoundaries: BOUNDARIES_SECONDS },
+});
+
+/** One span and one measurement for each stage, named like the stage; what Redis does meanwhile is below the span. */
+export const observer: Observer = {
+  stage(stage, operation, call) {
+    return tracer.startActiveSpan(stage, { startTime: nowMs() }, async (span) => {
+      const startMs = performance.now();
+      let reason = "OK";
+      if (span.isRecording()) span.setAttributes(attributesOf(operation));
+      try {
+        const ticket = await call();
+        if (span.isRecording() && (stage === "commit" || stage === "recover"))
+          span.setAttributes(outcomeOf(recordIn(ticket), operation));
+        return ticket;
+      } catch (error) {
+        reason = reasonOf(error);
+        if (span.isRecording()) describe(span, error, stage, operation);
+        throw error;
+      } finally {
+        span.end(nowMs());
+        durations.record((performance.now() - startMs) / 1000, { stage, reason });
+      }
+    });
+  },
+};
+
+/** Hashes and sizes only: a path may say as much as the bytes it names (I15). */
+function attributesOf({ id, intents }: Operation): Attributes {
+  const sizes = intents.flatMap(({ source }) => {
+    if (source === undefined) return [];
+    if (source.from === "bytes") return [source.bytes.length];
+    return [source.from === "upload" ? source.sizeBytes : source.content.sizeBytes];
+  });
+  const [first] = intents;
+  return {
+    "safefile.operation.id": id,
+    "safefile.paths": intents.length,
+    ...(first && { "safefile.path.hash": pathHash(first.path) }),
+    ...(sizes.length > 0 && { "safefile.bytes": sizes.reduce((sum, size) => sum + size, 0) }),
+  };
+}
+
+function outcomeOf(record: OperationRecord | undefined, { intents }: Operation): Attributes {
+  if (record === undefined) return {};
+  const [first] = intents;
+  const revision = first && changeOf(record, first.path)?.revision;
+  return { "safefile.outcome": "COMMITTED", ...(revision !== undefined && { "safefile.revision": revision }) };
+}
+
+function describe(span: Span, error: unknown, stage: StageName, operation: Operation): void {
+  const reason = reasonOf(error);
+  if (reason === "OK") {
+    // The request was carried out before, and the stage has found that out.
+    span.setAttributes({ "safefile.replayed": true, ...outcomeOf(recordIn(error), operation) });
+    return;
+  }
+  // The sentence names the path, so only the constant leaves the process (I15).
+  span.setStatus({ code: SpanStatusCode.ERROR, message: reason });
+  span.setAttribute("error.type", reason);
+  if (error instanceof SafeOperationError && (stage === "commit" || stage === "recover"))
+    span.setAttribute("safefile.outcome", error.outcome);
+}
+
+/** A receipt and an earlier outcome both carry the record; anything else does not. */
+function recordIn(value: unknown): OperationRecord | undefined {
+  if (typeof value !== "object" || value === null || !("record" in value)) return undefined;
+  return value.record as OperationRecord | undefined;
+}

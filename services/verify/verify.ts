@@ -1,0 +1,28 @@
+import assert from "node:assert/strict";
+import type { Staged, StagedFile } from "../execute/staged.js";
+import type { Lease } from "../lock/lease.js";
+import { sameBytes } from "../model/content.js";
+import { digestOf } from "../store/store.js";
+
+declare const verified: unique symbol;
+
+/** Ticket of `verify`: the staged files hold what was received. */
+export interface Verified extends Staged {
+  readonly [verified]: true;
+}
+
+/** Fifth stage: reads the staged files again and compares them with what was received, before anybody can see them. */
+export class Verify {
+  async run(lease: Lease, staged: Staged): Promise<Verified> {
+    await Promise.all(staged.files.map((file) => file && this.check(file)));
+    lease.assertHeld();
+    return staged as Verified;
+  }
+
+  private async check({ handle, content }: StagedFile): Promise<void> {
+    const [stats, sha256] = await Promise.all([handle.stat(), digestOf(handle, content.sizeBytes)]);
+    assert.equal(stats.sizeBytes, content.sizeBytes, "the staged file has another size than what was received");
+    assert.equal(stats.mode, content.mode, "the staged file has another mode than asked for");
+    assert(sameBytes(sha256, content.sha256), "the staged file reads back other bytes than were received");
+  }
+}

@@ -1,0 +1,255 @@
+import { constants, readFileSync } from "node:fs";
+import * as nodePath from "node:path";
+import { baseNameOf, type FilePath, parentOf } from "../model/path.js";
+import * as calls from "./calls.js";
+import { PosixHandle, toStat } from "./handle.js";
+import { O_PATH, openBeneath } from "./native.js";
+import {
+  codeOf,
+  DurabilityError,
+  type EntryType,
+  type Handle,
+  type LiveName,
+  type Name,
+  NotPlainError,
+  type Stat,
+  unless,
+  type Volume,
+  went,
+} from "./volume.js";
+
+/** Magic numbers of statfs(2) for file systems that other hosts may cache: NFS, Ceph, FUSE (Gluster, SeaweedFS,
+ * JuiceFS), SMB2, CIFS, GFS2, OCFS2, Lustre. */
+const NETWORK_FILE_SYSTEMS = new Set([
+  0x6969, 0x00c36400, 0x65735546, 0xfe534d42, 0xff534d42, 0x01161970, 0x7461636f, 0x0bd00bd0,
+]);
+const OPEN_DIRECTORY = O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+const OPEN_PLAIN = constants.O_NOFOLLOW | constants.O_NONBLOCK;
+const CONTROL = ".safefile";
+/** Parents made for a file: what a directory of ours is readable by. */
+const DIRECTORY_MODE = 0o755;
+const WALK_ATTEMPTS_MAX = 16;
+
+class HeldName implements LiveName {
+  readonly at: string;
+  constructor(
+    readonly path: FilePath,
+    private readonly directory: number,
+  ) {
+    this.at = `/proc/self/fd/${directory}/${baseNameOf(path)}`;
+  }
+  async [Symbol.asyncDispose](): Promise<void> {
+    await calls.close(this.directory);
+  }
+}
+
+/** A directory tree of the real file system. */
+export class PosixVolume implements Volume {
+  private constructor(
+    private readonly root: number,
+    private readonly controlDirectory: number,
+    readonly kind: "local" | "network",
+    readonly bootId: string,
+  ) {}
+
+  /** Opens `directory` as a volume, making `.safefile/` on first use. */
+  static async open(directory: string, kind: "auto" | "local" | "network"): Promise<PosixVolume> {
+    const root = await calls.open(directory, O_PATH | constants.O_DIRECTORY);
+    const at = `/proc/self/fd/${root}`;
+    await went(calls.mkdir(`${at}/${CONTROL}`, 0o700), ["EEXIST"]);
+    const control = await calls.open(`${at}/${CONTROL}`, OPEN_DIRECTORY);
+    const type = (await calls.statfs(at)).type;
+    const found = NETWORK_FILE_SYSTEMS.has(Number(type)) ? "network" : "local";
+    // A kernel start is told from another by this file; without it (not Linux) every start counts as a new one.
+    const bootId = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+    return new PosixVolume(root, control, kind === "auto" ? found : kind, bootId);
+  }
+
+  control(name: string): Name {
+    return { at: `/proc/self/fd/${this.controlDirectory}/${name}` };
+  }
+
+  async locate(path: FilePath): Promise<LiveName> {
+    const parent = parentOf(path);
+    const directory = (parent === "" ? undefined : await openBeneath(this.root, parent)) ?? (await this.walk(parent));
+    return new HeldName(path, directory);
+  }
+
+  async locateWithParents(path: FilePath): Promise<{ live: LiveName; made: FilePath[] }> {
+    const made: FilePath[] = [];
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return { live: await this.locate(path), made };
+      } catch (error) {
+        if (codeOf(error) !== "ENOENT" || attempt === WALK_ATTEMPTS_MAX) throw error;
+        await this.makeParents(path, made);
+      }
+    }
+  }
+
+  private async makeParents(path: FilePath, made: FilePath[]): Promise<void> {
+    const parts = path.split("/").slice(0, -1);
+    for (let depth = 1; depth <= parts.length; depth++) {
+      const directory = parts.slice(0, depth).join("/") as FilePath;
+      await using name = await this.locate(directory);
+      if (await went(calls.mkdir(name.at, DIRECTORY_MODE), ["EEXIST"])) made.push(directory);
+    }
+  }
+
+  async removeEmpty(directories: readonly FilePath[]): Promise<void> {
+    for (const directory of directories.toReversed()) {
+      const name = await unless(["ENOENT"], this.locate(directory));
+      if (!name) continue;
+      await using held = name;
+      if (!(await went(calls.rmdir(held.at), ["ENOTEMPTY", "EEXIST", "ENOENT"]))) return;
+    }
+  }
+
+  /** Opens `path` component by component; says what is in the way when it cannot. */
+  private async walk(path: string): Promise<number> {
+    let directory = await calls.open(`/proc/self/fd/${this.root}`, O_PATH | constants.O_DIRECTORY);
+    try {
+      const device = (await calls.fstat(directory)).dev;
+      for (const part of path === "" ? [] : path.split("/")) {
+        const at = `/proc/self/fd/${directory}/${part}`;
+        const next = await calls.open(at, OPEN_DIRECTORY).catch(async (error: unknown) => {
+          if (codeOf(error) !== "ENOTDIR" && codeOf(error) !== "ELOOP") throw error;
+          const stats = await calls.lstat(at);
+          throw new NotPlainError(path, stats.isSymbolicLink() ? "symlink" : "not-a-directory");
+        });
+        await calls.close(directory);
+        directory = next;
+        if ((await calls.fstat(directory)).dev !== device) throw new NotPlainError(path, "mount");
+      }
+      return directory;
+    } catch (error) {
+      await calls.close(directory);
+      throw error;
+    }
+  }
+
+  async listLive(directory: FilePath | ""): Promise<{ name: string; type: EntryType }[]> {
+    const fd = (directory === "" ? undefined : await openBeneath(this.root, directory)) ?? (await this.walk(directory));
+    try {
+      const entries = await calls.readdir(`/proc/self/fd/${fd}/.`, { withFileTypes: true });
+      return entries
+        .filter((entry) => directory !== "" || entry.name !== CONTROL)
+        .map((entry) => ({
+          name: entry.name,
+          type: entry.isFile()
+            ? "file"
+            : entry.isDirectory()
+              ? "directory"
+              : entry.isSymbolicLink()
+                ? "symlink"
+                : "other",
+        }));
+    } finally {
+      await calls.close(fd);
+    }
+  }
+
+  async create(name: Name): Promise<Handle> {
+    const flags = constants.O_CREAT | constants.O_EXCL | constants.O_RDWR | constants.O_NOFOLLOW;
+    return new PosixHandle(await calls.open(name.at, flags, 0o600));
+  }
+
+  openWrite(name: Name): Promise<Handle> {
+    return this.openPlain(name, constants.O_RDWR);
+  }
+
+  openRead(name: Name): Promise<Handle> {
+    return this.openPlain(name, constants.O_RDONLY);
+  }
+
+  private async openPlain(name: Name, access: number): Promise<Handle> {
+    const fd = await calls.open(name.at, access | OPEN_PLAIN).catch((error: unknown) => {
+      const code = codeOf(error);
+      if (code === "ELOOP") throw new NotPlainError(name.at, "symlink");
+      if (code === "EISDIR") throw new NotPlainError(name.at, "directory");
+      if (code === "ENXIO") throw new NotPlainError(name.at, "special");
+      throw error;
+    });
+    const stats = await calls.fstat(fd);
+    if (stats.isFile()) return new PosixHandle(fd);
+    await calls.close(fd);
+    throw new NotPlainError(name.at, stats.isDirectory() ? "directory" : "special");
+  }
+
+  async createWith(name: Name, content: string, sync: boolean): Promise<void> {
+    await using handle = await this.create(name);
+    await handle.write(Buffer.from(content), 0);
+    if (sync) await handle.sync();
+  }
+
+  async readSmall(name: Name): Promise<string | undefined> {
+    const handle = await unless(["ENOENT"], this.openRead(name));
+    if (!handle) return undefined;
+    await using open = handle;
+    const buffer = Buffer.alloc(64 * 1024);
+    return buffer.toString("utf8", 0, await open.read(buffer, 0));
+  }
+
+  async touch(name: Name): Promise<void> {
+    const now = Date.now() / 1000;
+    await calls.utimes(name.at, now, now);
+  }
+
+  rename(source: Name, target: Name): Promise<void> {
+    return calls.rename(source.at, target.at);
+  }
+
+  link(source: Name, target: Name): Promise<void> {
+    return calls.link(source.at, target.at);
+  }
+
+  unlink(name: Name): Promise<void> {
+    return calls.unlink(name.at);
+  }
+
+  async makeDirectory(name: Name): Promise<void> {
+    await calls.mkdir(name.at, 0o700);
+  }
+
+  removeDirectory(name: Name): Promise<void> {
+    return calls.rmdir(name.at);
+  }
+
+  async stat(name: Name): Promise<Stat | undefined> {
+    const stats = await unless(["ENOENT", "ENOTDIR"], calls.lstat(name.at));
+    return stats && toStat(stats);
+  }
+
+  list(name: Name): Promise<string[] | undefined> {
+    return unless(["ENOENT"], calls.readdir(name.at));
+  }
+
+  async syncDirectory(name: Name): Promise<void> {
+    const fd = await calls.open(name.at, constants.O_RDONLY | constants.O_DIRECTORY);
+    try {
+      await calls.fsync(fd);
+    } catch (error) {
+      throw new DurabilityError(error);
+    } finally {
+      await calls.close(fd);
+    }
+  }
+
+  async copyDurably(source: Name, target: Name): Promise<void> {
+    await calls.copyFile(source.at, target.at, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+    const fd = await calls.open(target.at, constants.O_RDONLY | OPEN_PLAIN);
+    try {
+      await calls.fdatasync(fd);
+    } catch (error) {
+      throw new DurabilityError(error);
+    } finally {
+      await calls.close(fd);
+    }
+    await this.syncDirectory({ at: nodePath.dirname(target.at) });
+  }
+
+  async close(): Promise<void> {
+    await calls.close(this.controlDirectory);
+    await calls.close(this.root);
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * The only door to the disk. Everything above speaks of names and handles; what a name means to the file system
+ * stays in here. `PosixVolume` is the real one.
+ */
+import type { FilePath } from "../model/path.js";
+
+/** A name that the calls below take. `at` is opaque outside this folder. */
+export interface Name {
+  readonly at: string;
+}
+
+/** A live name whose parent directory is held open, so that nobody can swap a symlink into the way (I12). */
+export interface LiveName extends Name, AsyncDisposable {
+  readonly path: FilePath;
+}
+
+export type EntryType = "file" | "directory" | "symlink" | "other";
+
+export interface Stat {
+  readonly type: EntryType;
+  /** 64 bits: never a JavaScript number, network file systems use them all. */
+  readonly inode: bigint;
+  readonly device: bigint;
+  readonly sizeBytes: number;
+  /** Permission bits, 0 to 0o777. */
+  readonly mode: number;
+  readonly links: number;
+  readonly mtimeNs: bigint;
+  readonly ctimeNs: bigint;
+}
+
+export interface Handle extends AsyncDisposable {
+  /** Writes all of `bytes` at `position`. */
+  write(bytes: Uint8Array, position: number): Promise<void>;
+  /** Writes all of the buffers, one after the other, from `position` on. */
+  writeAll(buffers: Uint8Array[], position: number): Promise<void>;
+  /** Reads until `into` is full or the file ends; returns the number of bytes read. */
+  read(into: Uint8Array, position: number): Promise<number>;
+  /** Reserves space so that a later rename over an existing file has nothing to allocate. Best effort. */
+  reserve(sizeBytes: number): Promise<void>;
+  /** Sets permission bits and modification time. */
+  setAttributes(attributes: { mode: number; mtimeNs: bigint }): Promise<void>;
+  truncate(sizeBytes: number): Promise<void>;
+  stat(): Promise<Stat>;
+  /** Makes the content durable. Throws DurabilityError, after which nothing more may be acknowledged (I10). */
+  sync(): Promise<void>;
+}
+
+export interface Volume {
+  /** `network` when other hosts may cache what this one sees. */
+  readonly kind: "local" | "network";
+  /** Changes with every start of this host's kernel. */
+  readonly bootId: string;
+
+  /** A name below `.safefile/`. */
+  control(name: string): Name;
+  /** Holds the parent directory of `path`. Throws NotFound when there is none, NotPlain for a symlink in the way. */
+  locate(path: FilePath): Promise<LiveName>;
+  /** As `locate`, after making the missing parents. Returns the directories made, deepest last. */
+  locateWithParents(path: FilePath): Promise<{ live: LiveName; made: FilePath[] }>;
+  /** Removes directories that `locateWithParents` made, as far as they are empty. */
+  removeEmpty(directories: readonly FilePath[]): Promise<void>;
+  /** The entries of a live directory ("" is the root), unsorted, without `.safefile`. */
+  listLive(directory: FilePath | ""): Promise<{ name: string; type: EntryType }[]>;
+
+  /** Creates a file that must not exist. Throws EEXIST. */
+  create(name: Name): Promise<Handle>;
+  /** Opens a plain file for reading and writing; for names that only we know. */
+  openWrite(name: Name): Promise<Handle>;
+  /** Opens a plain file; a symlink, FIFO or device throws NotPlain. */
+  openRead(name: Name): Promise<Handle>;
+  /** Creates a small file that must not exist, with its content; durable only after `syncDirectory` and a sync. */
+  createWith(name: Name, content: string, sync: boolean): Promise<void>;
+  readSmall(name: Name): Promise<string | undefined>;
+  /** Sets the modification time to now. */
+  touch(name: Name): Promise<void>;
+  rename(source: Name, target: Name): Promise<void>;
+  link(source: Name, target: Name): Promise<void>;
+  unlink(name: Name): Promise<void>;
+  makeDirectory(name: Name): Promise<void>;
+  removeDirectory(name: Name): Promise<void>;
+  /** undefined when there is nothing of that name. */
+  stat(name: Name): Promise<Stat | undefined>;
+  /** Entries of a control directory; undefined when it does not exist. */
+  list(name: Name): Promise<string[] | undefined>;
+  /** Makes the names in a directory durable. */
+  syncDirectory(name: Name): Promise<void>;
+  /** Copies a whole file into one that must not exist, sharing blocks where the file system can; durable on return. */
+  copyDurably(source: Name, target: Name): Promise<void>;
+  /** Asks for everything written so far to be made durable. */
+  close(): Promise<void>;
+}
+
+/** The code of a failed file-system call, such as "ENOENT"; undefined for other errors. */
+export const codeOf = (error: unknown): string | undefined =>
+  error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+
+/** Runs `call`; undefined when it fails with one of `codes`. */
+export async function unless<T>(codes: readonly string[], call: Promise<T>): Promise<T | undefined> {
+  try {
+    return await call;
+  } catch (error) {
+    if (codes.includes(codeOf(error) ?? "")) return undefined;
+    throw error;
+  }
+}
+
+/** As `unless`, for calls whose value does not matter: true when the call went through. */
+export async function went(call: Promise<unknown>, codes: readonly string[]): Promise<boolean> {
+  try {
+    await call;
+    return true;
+  } catch (error) {
+    if (codes.includes(codeOf(error) ?? "")) return false;
+    throw error;
+  }
+}
+
+/** A flush failed: what was written may or may not be on disk, and asking again would lie (I10). */
+export class DurabilityError extends Error {
+  constructor(cause: unknown) {
+    super("a flush to the volume failed", { cause });
+    this.name = "DurabilityError";
+  }
+}
+
+/** There is something other than a plain file or directory on the way: a symlink, a mount, a FIFO, a device. */
+export class NotPlainError extends Error {
+  constructor(
+    readonly path: string,
+    readonly what: "symlink" | "mount" | "special" | "directory" | "not-a-directory",
+  ) {
+    super(`${what} in the way`);
+    this.name = "NotPlainError";
+  }
+}
