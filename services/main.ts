@@ -3,6 +3,7 @@ import { setMaxListeners } from "node:events";
 import { pino } from "pino";
 import { ConfigError, loadConfig } from "./config.js";
 import { Replica } from "./replica.js";
+import { shutdownTelemetry } from "./telemetry/register.js";
 
 /** EX_SOFTWARE of sysexits(3): the replica left because it could not keep a promise; start it again. */
 const EXIT_LEFT = 70;
@@ -41,9 +42,12 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
     if (stopping) return;
     stopping = true;
     log.info({ signal }, "stopping");
-    replica.stop().then(
-      () => process.exit(0),
-      (error: unknown) => leave(String(error)),
-    );
+    replica
+      .stop()
+      .then(shutdownTelemetry)
+      .then(
+        () => process.exit(0),
+        (error: unknown) => leave(String(error)),
+      );
   });
 }

@@ -31,6 +31,7 @@ import { Listing } from "./query/listing.js";
 import { Revisions } from "./query/revisions.js";
 import { Rebuild } from "./recover/rebuild.js";
 import { Recover } from "./recover/recover.js";
+import { Replay } from "./recover/replay.js";
 import { Survivor } from "./recover/survivor.js";
 import type { RestoreJob } from "./restore/job.js";
 import { Restores } from "./restore/restores.js";
@@ -55,6 +56,7 @@ export class Replica {
     private readonly announcer: Announcer,
     private readonly restores: Restores,
     private readonly survivor: Survivor,
+    private readonly replay: Replay,
     private readonly rebuild: Rebuild,
     private readonly writer: JournalWriter,
     private readonly index: Index,
@@ -105,7 +107,9 @@ export class Replica {
     const validate = new Validate(volume);
     const recover = new Recover(volume);
     const begin = (operation: Operation): Attempt =>
-      new Attempt(volume, journals, batons, settler, operation.id, operation.intents.map(partOf));
+      new Attempt(volume, journals, batons, settler, operation.id, operation.intents.map(partOf), (path) =>
+        replay.repair(path),
+      );
     const lock = new Lock(leases, index, begin, recover.run.bind(recover));
     const backup = new Backup(volume, journals, heads, store, config);
     const execute = new Execute(volume, store, config.inlineBytesMax);
@@ -130,6 +134,11 @@ export class Replica {
     const listing = new Listing(volume, files, config.listEntriesMax);
     const revisions = new Revisions(index, batons, heads, settler);
     const rebuild = new Rebuild(index, journals, batons, settler);
+    index.onMissing = () => {
+      rebuild
+        .runIfMissing()
+        .catch((error: unknown) => log.warn({ error: String(error) }, "the index is not rebuilt yet"));
+    };
     const survivor = new Survivor(
       volume,
       journals,
@@ -140,6 +149,7 @@ export class Replica {
       incarnation,
       config.incarnationDeadMs,
     );
+    const replay = new Replay(volume, journals, batons, heads, store, incarnation, survivor);
     const change = async (intent: Intent, job: RestoreJob, requestId: string) => {
       const wanted = {
         requestId,
@@ -178,6 +188,7 @@ export class Replica {
       announcer,
       restores,
       survivor,
+      replay,
       rebuild,
       writer,
       index,
@@ -196,6 +207,8 @@ export class Replica {
   async serve(): Promise<string> {
     await this.index.connected();
     await this.leases.connected();
+    const replayed = await this.replay.runIfNeeded();
+    if (replayed) this.log.info(replayed, "replayed after a restart of the host");
     await this.lookAfterOthers();
     const port = await this.server.listen(this.config.listen);
     this.every(this.config.heartbeatMs, () => this.beat());

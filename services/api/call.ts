@@ -1,8 +1,8 @@
 import type { DescMethod, DescService, MessageInitShape } from "@bufbuild/protobuf";
 import type * as grpc from "@grpc/grpc-js";
-import { CallEndedError, NotImplementedError, OverloadedError } from "../errors/index.js";
+import { ArgumentInvalidError, CallEndedError, NotImplementedError, OverloadedError } from "../errors/index.js";
 import { type RpcSpan, traced } from "../telemetry/rpc.js";
-import type { Request } from "./definition.js";
+import { type Request, Unreadable } from "./definition.js";
 import { toSafeOperationError, toServiceError } from "./status.js";
 
 /** What a handler knows of its call besides the request. */
@@ -11,6 +11,8 @@ export interface CallContext {
   readonly signal: AbortSignal;
   /** 32 hex digits. */
   readonly traceId: string;
+  /** What an error of this call names besides its own values: which file, which request. */
+  readonly facts: Map<string, string>;
 }
 
 type Sent = (message: object) => Promise<void>;
@@ -75,17 +77,18 @@ export class Calls {
     const carrier = { get: (key: string) => call.metadata.get(key)[0]?.toString() };
     this.underWay += 1;
     await traced(carrier, { service: service.typeName, method: method.name }, async (span) => {
+      const facts = new Map([["trace_id", span.traceId]]);
       try {
         if (!handler) throw new NotImplementedError({ what: `${service.typeName}/${method.name}` });
         if (this.underWay > this.limits.callsMax)
           throw new OverloadedError({ what: "calls under way", limit: this.limits.callsMax });
-        const context = { signal: ended.signal, traceId: span.traceId };
-        const input = method.methodKind === "client_streaming" ? call : call.request;
+        const context = { signal: ended.signal, traceId: span.traceId, facts };
+        const input = method.methodKind === "client_streaming" ? readable(call) : readableOne(call.request);
         const output = handler(input, context);
         if (Symbol.asyncIterator in output) await this.stream(output, call, ended.signal);
         else callback?.(null, await output);
       } catch (error) {
-        this.fail(error, method, span, call, callback);
+        this.fail(error, method, span, facts, call, callback);
       }
     });
     this.underWay -= 1;
@@ -113,14 +116,25 @@ export class Calls {
     error: unknown,
     method: DescMethod,
     span: RpcSpan,
+    facts: ReadonlyMap<string, string>,
     call: AnyCall,
     callback: grpc.sendUnaryData<object> | undefined,
   ): void {
     const failure = toSafeOperationError(error);
     if (failure.reason === "INTERNAL") this.onError(error, method.name);
     span.fail(failure.status, failure.reason);
-    const status = toServiceError(failure);
+    const status = toServiceError(failure, facts);
     if (callback) callback(status, null);
     else call.emit("error", status);
   }
+}
+
+function readableOne(request: object): object {
+  if (request instanceof Unreadable)
+    throw new ArgumentInvalidError({ field: "request", problem: "is not a well-formed message of this RPC" });
+  return request;
+}
+
+async function* readable(requests: AsyncIterable<object>): AsyncGenerator<object> {
+  for await (const request of requests) yield readableOne(request);
 }

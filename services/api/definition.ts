@@ -5,6 +5,7 @@ import {
   type DescMethod,
   type DescService,
   fromBinary,
+  type Message,
   type MessageInitShape,
   type MessageShape,
   toBinary,
@@ -15,6 +16,19 @@ export type Request<M extends DescMethod> = MessageShape<M["input"]>;
 
 /** What `create` takes; it passes messages through as they are. */
 type Init = MessageInitShape<DescMessage>;
+
+/** Stands for a request that could not be read: grpc-js would answer INTERNAL, but the fault is the caller's. */
+export class Unreadable {
+  constructor(readonly cause: unknown) {}
+}
+
+function read(schema: DescMessage, bytes: Uint8Array): Message | Unreadable {
+  try {
+    return fromBinary(schema, bytes);
+  } catch (error) {
+    return new Unreadable(error);
+  }
+}
 
 /** The same bytes, without a copy. */
 const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -28,7 +42,7 @@ export function definitionOf(service: DescService): grpc.ServiceDefinition {
       requestStream: method.methodKind === "client_streaming" || method.methodKind === "bidi_streaming",
       responseStream: method.methodKind === "server_streaming" || method.methodKind === "bidi_streaming",
       requestSerialize: (message) => asBuffer(toBinary(method.input, create(method.input, message as Init))),
-      requestDeserialize: (bytes) => fromBinary(method.input, bytes),
+      requestDeserialize: (bytes) => read(method.input, bytes),
       responseSerialize: (message) => asBuffer(toBinary(method.output, create(method.output, message as Init))),
       responseDeserialize: (bytes) => fromBinary(method.output, bytes),
     };

@@ -18,6 +18,7 @@ import {
   type WriteFileRequest,
   WriteFileResponseSchema,
 } from "../gen/safefile/v1/file_ops_service_pb.js";
+import { problemOfPath } from "../model/path.js";
 import type { Files } from "../query/files.js";
 import type { Listing } from "../query/listing.js";
 import { canonicalDirectory, canonicalPath } from "../validate/path.js";
@@ -70,7 +71,8 @@ export class FileOps {
     checkVolume(request.volume, this.mutations.volumeName);
     const directory = canonicalDirectory(request.path);
     const after = fromPageToken(request.pageToken);
-    if (after !== "" && directory !== "" && !canonicalPath(after, "page_token").startsWith(`${directory}/`))
+    if (after !== "" && problemOfPath(after)) refuse("page_token", "is not one that a page gave");
+    if (after !== "" && directory !== "" && !after.startsWith(`${directory}/`))
       refuse("page_token", "belongs to another directory");
     const count = checkPageSize(request.pageSize);
     const { files, more, last } = await this.listing.page(directory, { recursive: request.recursive, after, count });
@@ -98,7 +100,7 @@ export class FileOps {
     const mode = checkMode(request.mode);
     const { writeBytesMax } = this.mutations.limits;
     if (request.data.length > writeBytesMax)
-      throw new LimitExceededError({ field: "data", limit: `${writeBytesMax} bytes; use UploadFile for more` });
+      refuse("data", `must be at most ${writeBytesMax} bytes; use UploadFile for more`);
     checkSha256(request.sha256, undefined, path);
     this.mutations.enter();
     const small = request.data.length <= this.mutations.limits.inlineBytesMax;
@@ -133,18 +135,18 @@ export class FileOps {
     }
     const wantedBytes = header.sizeBytes;
     if (wantedBytes !== undefined && BigInt(upload.sizeBytes) !== wantedBytes)
-      refuse("header.size_bytes", `says ${wantedBytes}, but ${upload.sizeBytes} bytes came`);
+      throw new ChecksumMismatchError({ field: "header.size_bytes", path });
     const source = await upload.finish();
-    checkSha256(header.sha256, source.sha256, path);
-    const intent = { path, kind: "WRITE" as const, source, mode: checkMode(header.mode) };
+    checkSha256(header.sha256, source.sha256, path, "header.sha256");
+    const intent = { path, kind: "WRITE" as const, source, mode: header.mode };
     return create(UploadFileResponseSchema, { result: await this.mutations.run(intent, options, context) });
   }
 
   private checkHeader(header: UploadHeader) {
     if (header.uploadId) throw new NotImplementedError({ what: "resuming by header.upload_id" });
     checkVolume(header.volume, this.mutations.volumeName);
-    checkMode(header.mode);
-    checkSha256(header.sha256, undefined, header.path);
+    checkMode(header.mode, "header.mode");
+    checkSha256(header.sha256, undefined, header.path, "header.sha256");
     if (header.sizeBytes !== undefined) checkPosition(header.sizeBytes, "header.size_bytes");
     return canonicalPath(header.path, "header.path");
   }
@@ -153,7 +155,7 @@ export class FileOps {
     if (message.part.case !== "chunk") refuse("chunk", "must be in every message after the first");
     const { data, offset, crc32c: wanted } = message.part.value;
     if (data.length > this.mutations.limits.writeBytesMax)
-      throw new LimitExceededError({ field: "chunk.data", limit: `${this.mutations.limits.writeBytesMax} bytes` });
+      refuse("chunk.data", `must be at most ${this.mutations.limits.writeBytesMax} bytes`);
     if (offset !== BigInt(upload.sizeBytes))
       refuse("chunk.offset", `is ${offset}, but the next byte due is ${upload.sizeBytes}`);
     if (wanted !== undefined && wanted !== crc32c(data))
@@ -186,6 +188,8 @@ export class FileOps {
     checkVolume(request.volume, this.mutations.volumeName);
     const path = canonicalPath(request.path);
     const options = fromOptions(request.options, this.mutations.limits);
+    if (options.precondition.ifRevision === 0)
+      refuse("options.precondition.if_revision", "must not be zero: what is not there cannot be deleted");
     const intent = { path, kind: "DELETE" as const, source: undefined, mode: undefined };
     return create(DeleteFileResponseSchema, { result: await this.mutations.run(intent, options, context) });
   }

@@ -43,6 +43,11 @@ export class Mutations {
   finish(intent: Omit<Intent, "precondition">, options: Options, context: CallContext): Promise<Finished> {
     this.enter();
     const intents = [{ ...intent, precondition: options.precondition }];
-    return this.pipeline.run(beginOperation(this.incarnation, { ...options, ...context, intents }));
+    const { signal, traceId, facts } = context;
+    const operation = beginOperation(this.incarnation, { ...options, signal, traceId, intents });
+    // An error names them, so that an unknown outcome can be asked for again, also when the server made the id.
+    facts.set("volume", this.volumeName).set("path", intent.path);
+    facts.set("operation_id", operation.id).set("request_id", operation.requestId);
+    return this.pipeline.run(operation);
   }
 }

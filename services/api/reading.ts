@@ -84,8 +84,8 @@ export class Reading {
 }
 
 function within({ offset, limit }: Range, sizeBytes: number): [from: number, to: number] {
-  if (offset > sizeBytes) refuse("offset", `lies behind the end of the file, which has ${sizeBytes} bytes`);
-  return [offset, limit === 0 ? sizeBytes : Math.min(sizeBytes, offset + limit)];
+  const from = Math.min(offset, sizeBytes);
+  return [from, limit === 0 ? sizeBytes : Math.min(sizeBytes, from + limit)];
 }
 
 const headerOf = (header: MessageInitShape<typeof ContentHeaderSchema>): Part => ({

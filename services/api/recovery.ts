@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
-import { BackupVersionError, RestoreError } from "../errors/index.js";
+import { RestoreError } from "../errors/index.js";
 import {
   type ListRevisionsRequest,
   ListRevisionsResponseSchema,
@@ -105,7 +105,7 @@ export class Recovery {
     this.mutations.enter();
     const info = await this.revisions.find(path, revision);
     const content = info.full?.content;
-    if (!content) throw new BackupVersionError({ path, revision });
+    if (!content) refuse("revision", `${revision} is a delete and has no content; to repeat it, delete`);
     const source = { from: "revision" as const, revision, content };
     const intent = { path, kind: "ROLLBACK" as const, source, mode: content.mode };
     return create(RollbackFileResponseSchema, { result: await this.mutations.run(intent, options, context) });
@@ -145,7 +145,8 @@ export class Recovery {
     if (target && isNested(path, target)) refuse("target_path", "must not lie below path, nor above it");
     const keepExisting = request.overwritePolicy === OverwritePolicy.NEVER;
     if (!(request.overwritePolicy in OverwritePolicy)) refuse("overwrite_policy", "is not one that this server knows");
-    if (!tree && (request.include.length > 0 || request.exclude.length > 0)) refuse("include", "goes with tree only");
+    if (!tree && request.include.length > 0) refuse("include", "goes with tree only");
+    if (!tree && request.exclude.length > 0) refuse("exclude", "goes with tree only");
     if (request.deleteExtra && (!tree || target || keepExisting))
       refuse("delete_extra", "goes with tree only, and not with target_path or NEVER");
     return {

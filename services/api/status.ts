@@ -21,9 +21,13 @@ export function toSafeOperationError(error: unknown): SafeOperationError {
 }
 
 /** google.rpc.Status: always an ErrorInfo, then the details that fit (AIP-193). */
-export function toStatus(error: SafeOperationError): Status {
+export function toStatus(error: SafeOperationError, known: ReadonlyMap<string, string> = new Map()): Status {
   const { facts } = error;
-  const metadata: Record<string, string> = { ...error.metadata, outcome: error.outcome };
+  const metadata: Record<string, string> = {
+    ...Object.fromEntries(known),
+    ...error.metadata,
+    outcome: error.outcome,
+  };
   if (error.stage) metadata.stage = error.stage;
   const details = [pack(ErrorInfoSchema, { reason: error.reason, domain: DOMAIN, metadata })];
   if (facts.fields) {
@@ -39,9 +43,12 @@ export function toStatus(error: SafeOperationError): Status {
 }
 
 /** What grpc-js sends to the caller for a failed call. */
-export function toServiceError(error: SafeOperationError): Pick<grpc.StatusObject, "code" | "details" | "metadata"> {
+export function toServiceError(
+  error: SafeOperationError,
+  known: ReadonlyMap<string, string>,
+): Pick<grpc.StatusObject, "code" | "details" | "metadata"> {
   const metadata = new grpc.Metadata();
-  metadata.set("grpc-status-details-bin", Buffer.from(toBinary(StatusSchema, toStatus(error))));
+  metadata.set("grpc-status-details-bin", Buffer.from(toBinary(StatusSchema, toStatus(error, known))));
   return { code: grpc.status[error.status], details: error.message, metadata };
 }
 

@@ -105,7 +105,7 @@ export function toResult(volume: string, traceId: string, { receipt, timings }: 
   return create(v1.MutationResultSchema, {
     ...made,
     backupRevision: BigInt(change?.backupRevision ?? 0),
-    operationId: receipt.operation,
+    operationId: record ? receipt.operation : "",
     requestId: receipt.requestId,
     traceId,
     stages: timings.map(({ stage, durationMs }) => ({ stage: STAGES[stage], duration: toDuration(durationMs) })),
@@ -135,18 +135,21 @@ export function fromOptions(
 ): Options {
   if (options?.lockId) throw new NotImplementedError({ what: "options.lock_id" });
   const lockWaitMs = options?.lockWait ? durationMs(options.lockWait) : limits.lockWaitMs;
-  if (lockWaitMs < 0 || lockWaitMs > limits.lockWaitMsMax)
+  // A negative time of less than a millisecond is zero milliseconds, but still negative.
+  const isNegative = lockWaitMs < 0 || (options?.lockWait?.nanos ?? 0) < 0;
+  if (isNegative || lockWaitMs > limits.lockWaitMsMax)
     refuse("options.lock_wait", `must be from 0 to ${limits.lockWaitMsMax} ms`);
   const ifRevision = options?.precondition?.ifRevision;
-  if (ifRevision !== undefined && (ifRevision < 0n || ifRevision > Number.MAX_SAFE_INTEGER))
-    refuse("options.precondition.if_revision", "must not be negative");
   const etag = options?.precondition?.etag || undefined;
   if (etag !== undefined && !/^"[^"]{1,256}"$/.test(etag))
     refuse("options.precondition.etag", "must be a quoted etag as it was given");
   return {
     requestId: checkRequestId(options?.requestId ?? "", "options.request_id"),
     validateOnly: options?.validateOnly ?? false,
-    precondition: { etag, ifRevision: ifRevision === undefined ? undefined : Number(ifRevision) },
+    precondition: {
+      etag,
+      ifRevision: ifRevision === undefined ? undefined : checkPosition(ifRevision, "options.precondition.if_revision"),
+    },
     lockWaitMs,
     priority: checkPriority(options?.priority ?? 0, "options.priority"),
     labels: checkLabels(options?.labels ?? {}, "options.labels"),
@@ -173,26 +176,26 @@ export function checkLabels(labels: Record<string, string>, field: string): Reco
   return labels;
 }
 
-export function checkMode(mode: number | undefined): number | undefined {
-  if (mode !== undefined && mode > 0o777) refuse("mode", "must have permission bits only, 0 to 0777");
+export function checkMode(mode: number | undefined, field = "mode"): number | undefined {
+  if (mode !== undefined && mode > 0o777) refuse(field, "must have permission bits only, 0 to 0777");
   return mode;
 }
 
 /** A digest is 32 bytes or not given; when given and `found` is known, they must be equal. */
-export function checkSha256(wanted: Uint8Array, found: Uint8Array | undefined, path: string): void {
+export function checkSha256(wanted: Uint8Array, found: Uint8Array | undefined, path: string, field = "sha256"): void {
   if (wanted.length === 0) return;
-  if (wanted.length !== 32) refuse("sha256", "must be 32 bytes, or empty");
-  if (found && !sameBytes(wanted, found)) throw new ChecksumMismatchError({ field: "sha256", path });
+  if (wanted.length !== 32) refuse(field, "must be 32 bytes, or empty");
+  if (found && !sameBytes(wanted, found)) throw new ChecksumMismatchError({ field, path });
 }
 
 export function checkVolume(wanted: string, served: string): void {
   if (wanted !== "" && wanted !== served) throw new VolumeUnknownError({ volume: wanted });
 }
 
-/** A count or position that the wire carries as int64. */
+/** A count or position that the wire carries as int64. No file or history reaches what a double cannot count. */
 export function checkPosition(value: bigint, field: string): number {
-  if (value < 0n || value > Number.MAX_SAFE_INTEGER) refuse(field, "must not be negative");
-  return Number(value);
+  if (value < 0n) refuse(field, "must not be negative");
+  return Math.min(Number(value), Number.MAX_SAFE_INTEGER);
 }
 
 export function checkPageSize(pageSize: number): number {

@@ -42,6 +42,8 @@ const DELETE_BATCH = 1000;
 export class Index {
   private readonly redis: Redis;
   private readonly prefix: string;
+  /** Called when a change found the index missing: somebody has to rebuild it. */
+  onMissing: () => void = () => undefined;
 
   constructor(
     url: string,
@@ -96,7 +98,10 @@ export class Index {
       .get(this.key(`r:${requestId}`));
     for (const path of paths) pipeline.hget(this.key(`f:${pathHash(path)}`), "h");
     const [ready, earlier, ...heads] = (await this.pipelined(pipeline)) as (string | null)[];
-    if (!ready) throw new IndexUnavailableError();
+    if (!ready) {
+      this.onMissing();
+      throw new IndexUnavailableError();
+    }
     const known = paths.flatMap((path, at) => {
       const operation = heads[at]?.split(" ")[1];
       return operation && isOperationId(operation) ? [[path, operation] as const] : [];
@@ -133,6 +138,12 @@ export class Index {
     await this.pipelined(pipeline);
   }
 
+  /** The newest revision up to which everything of `path` is indexed; 0 for none. */
+  async indexedRevision(path: FilePath): Promise<number> {
+    const head = await this.ask(() => this.redis.hget(this.key(`f:${pathHash(path)}`), "h"));
+    return Number.parseInt(head ?? "0", 10);
+  }
+
   async watermark(incarnation: IncarnationId): Promise<number> {
     return Number((await this.ask(() => this.redis.hget(this.key("watermarks"), incarnation))) ?? 0);
   }
@@ -157,6 +168,11 @@ export class Index {
     const to = prefix === "" ? "+" : `[${prefix}\u{10ffff}`;
     const key = this.key("paths");
     return (await this.ask(() => this.redis.zrangebylex(key, from, to, "LIMIT", 0, count))) as FilePath[];
+  }
+
+  /** Goes on being the one who rebuilds. */
+  async renewRebuild(ms: number): Promise<void> {
+    await this.ask(() => this.redis.pexpire(this.key("rebuilding"), ms));
   }
 
   /** Tries to become the one who rebuilds, for `ms`; false when somebody else is at it. */

@@ -1,4 +1,3 @@
-import { LockLostError } from "../errors/index.js";
 import type { Known } from "../index/index.js";
 import type { Attempt } from "../protocol/attempt.js";
 import type { Plan } from "../validate/plan.js";
@@ -24,8 +23,7 @@ export class Lease implements AsyncDisposable {
 
   /** Throws LOCK_LOST, or the caller's reason, when there is no point in going on. */
   assertHeld(): void {
-    this.plan.operation.signal.throwIfAborted();
-    if (this.hold.lost.aborted) throw new LockLostError({ path: this.plan.operation.intents[0]?.path ?? "" });
+    this.signal.throwIfAborted();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,6 +1,6 @@
 import { Redis } from "ioredis";
 import Redlock, { ExecutionError, type Lock, ResourceLockedError } from "redlock";
-import { LockTimeoutError, LockUnavailableError } from "../errors/index.js";
+import { LockLostError, LockTimeoutError, LockUnavailableError } from "../errors/index.js";
 import type { PathHash } from "../model/path.js";
 import { Turns } from "./turns.js";
 
@@ -19,7 +19,7 @@ const DRIFT_MS = 2;
 
 /** A Redlock lock held for one or more paths. It gives order and deadlines; safety never depends on it. */
 export interface LeaseHold {
-  /** Aborted when the term ran out, by the monotonic clock, before it could be renewed. */
+  /** Aborted with LOCK_LOST when the term ran out, by the monotonic clock, before it could be renewed. */
   readonly lost: AbortSignal;
   /** Gives the lease back, without waiting for Redis. */
   release(): void;
@@ -116,7 +116,7 @@ export class Leases {
       const askedMs = performance.now();
       try {
         const lock = await this.redlock.acquire(keys, this.limits.leaseMs, { retryCount: 0 });
-        const hold = new Hold(this.redlock, lock, askedMs, this.limits.leaseMs, () => {
+        const hold = new Hold(this.redlock, lock, path, askedMs, this.limits.leaseMs, () => {
           pass();
           this.announce(keys);
         });
@@ -198,6 +198,7 @@ class Hold implements LeaseHold {
   constructor(
     private readonly redlock: Redlock,
     private lock: Lock,
+    private readonly path: string,
     askedMs: number,
     private readonly leaseMs: number,
     private readonly onRelease: () => void,
@@ -216,7 +217,7 @@ class Hold implements LeaseHold {
       const nowMs = performance.now();
       if (this.released) return;
       if (nowMs >= endsMs) {
-        this.losing.abort();
+        this.losing.abort(new LockLostError({ path: this.path }));
         return;
       }
       this.renewing ??= this.renew();

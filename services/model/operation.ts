@@ -11,13 +11,21 @@ export type OperationId = string & { readonly brand: "OperationId" };
 export const NO_OPERATION = "-" as OperationId;
 
 const INCARNATION = /^[0-9A-HJKMNP-TV-Z]{26}$/;
-const OPERATION = /^([0-9A-HJKMNP-TV-Z]{26})\.([1-9][0-9]{0,15})$/;
+const OPERATION = /^([0-9A-HJKMNP-TV-Z]{26})\.([1-9][0-9]{0,15})r?$/;
 
 export const isIncarnationId = (text: string): text is IncarnationId => INCARNATION.test(text);
 export const isOperationId = (text: string): text is OperationId => OPERATION.test(text);
 
 export const operationId = (incarnation: IncarnationId, sequence: number): OperationId =>
   `${incarnation}.${sequence}` as OperationId;
+
+/**
+ * A repair of a path after a power cut: it publishes the head again and makes no revision. Its name says so, because
+ * whoever finds it unfinished must repeat it: what its baton calls the last operation may be out of date.
+ */
+export const repairId = (incarnation: IncarnationId, sequence: number): OperationId =>
+  `${incarnation}.${sequence}r` as OperationId;
+export const isRepair = (operation: OperationId): boolean => operation.endsWith("r");
 
 /** The two parts of an id; throws on anything else, NO_OPERATION included. */
 export function partsOf(operation: OperationId): { incarnation: IncarnationId; sequence: number } {

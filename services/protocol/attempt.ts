@@ -1,6 +1,6 @@
 import { LockFencedError, OutcomeUnknownError } from "../errors/index.js";
 import type { Journals } from "../journal/journals.js";
-import { type OperationId, partsOf } from "../model/operation.js";
+import { isRepair, type OperationId, partsOf } from "../model/operation.js";
 import { type FilePath, type PathHash, pathHash } from "../model/path.js";
 import type { OperationRecord } from "../model/record.js";
 import { codeOf, type Handle, type LiveName, type Name, type Volume, went } from "../volume/volume.js";
@@ -33,6 +33,8 @@ export class Attempt implements AsyncDisposable {
   readonly madeDirectories: FilePath[] = [];
   /** What was handed to the journal: from then on "not committed" needs an abort record first. */
   record: OperationRecord | undefined;
+  /** Whether somebody else had stopped this operation before its owner gave it up. */
+  fencedByRival = false;
   /** Whether the decision was seen to go through. */
   decided = false;
   private staged = false;
@@ -47,6 +49,8 @@ export class Attempt implements AsyncDisposable {
     readonly operation: OperationId,
     /** Sorted by path. */
     readonly parts: readonly Part[],
+    /** Repeats a repair that its owner may have left undone. */
+    private readonly repair: (path: FilePath) => Promise<unknown>,
   ) {
     this.asDirectory = parts.length > 1 || parts.some((part) => part.deletes);
   }
@@ -92,6 +96,10 @@ export class Attempt implements AsyncDisposable {
         continue;
       }
       if (seen.owner === this.operation) return seen; // the reply to our rename was lost
+      if (isRepair(seen.owner) && !isFinished(seen)) {
+        await this.repair(path);
+        continue;
+      }
       let last = seen.last;
       if (!isFinished(seen) && (await this.settler.settle(seen.owner, path)) === "COMMITTED") last = seen.owner;
       const next = { hash, epoch: seen.epoch + 1, owner: this.operation, last };
@@ -178,8 +186,9 @@ export class Attempt implements AsyncDisposable {
   async stop(reason: string): Promise<"NOT_COMMITTED" | "COMMITTED" | "UNKNOWN"> {
     if (!this.staged) return "NOT_COMMITTED";
     const fenced = this.volume.control(fencedName(this.operation));
-    await went(this.volume.rename(this.name, fenced), ["ENOENT"]);
+    const isOurs = await went(this.volume.rename(this.name, fenced), ["ENOENT"]);
     const found = await this.whatBecame();
+    this.fencedByRival = !isOurs && found === "STOPPED";
     if (this.record && found !== "STOPPED") return found === "COMMITTED" ? "COMMITTED" : "UNKNOWN";
     if (this.record) await this.journals.abort(this.operation, reason);
     // The fenced name must stay until this incarnation is closed; what it holds need not.

@@ -16,7 +16,7 @@ export interface Baton {
   readonly last: OperationId;
 }
 
-const OPERATION = "(-|[0-9A-HJKMNP-TV-Z]{26}\\.[1-9][0-9]*)";
+const OPERATION = "(-|[0-9A-HJKMNP-TV-Z]{26}\\.[1-9][0-9]*r?)";
 const BATON = new RegExp(`^([0-9a-f]{40})\\.([0-9]+)\\.${OPERATION}\\.${OPERATION}$`);
 
 export const isFinished = (baton: Baton): boolean => baton.owner === baton.last;

@@ -1,9 +1,9 @@
 import { ulid } from "ulid";
 import { z } from "zod";
-import { type IncarnationId, type OperationId, operationId } from "../model/operation.js";
+import { type IncarnationId, type OperationId, operationId, repairId } from "../model/operation.js";
 import { ownIdentity, type ProcessIdentity } from "../volume/process.js";
-import { unless, type Volume, went } from "../volume/volume.js";
-import { incarnationName, stagingOf } from "./names.js";
+import { type Volume, went } from "../volume/volume.js";
+import { closedName, incarnationName, stagingOf } from "./names.js";
 
 const Identity = z.object({
   host: z.string(),
@@ -36,6 +36,11 @@ export class Incarnation {
     return operationId(this.id, this.sequence);
   }
 
+  nextRepair(): OperationId {
+    this.sequence += 1;
+    return repairId(this.id, this.sequence);
+  }
+
   /** Shows a sign of life on the volume; false when this incarnation was declared dead and must leave. */
   async beat(): Promise<boolean> {
     const alive = await went(this.volume.touch(this.volume.control(incarnationName(this.id))), ["ENOENT"]);
@@ -45,7 +50,9 @@ export class Incarnation {
 
 /** Who runs, or ran, as `incarnation`; undefined when its file is gone or cannot be read. */
 export async function identityOf(volume: Volume, incarnation: IncarnationId): Promise<ProcessIdentity | undefined> {
-  const text = await unless(["ENOENT"], volume.readSmall(volume.control(incarnationName(incarnation))));
+  const text =
+    (await volume.readSmall(volume.control(incarnationName(incarnation)))) ??
+    (await volume.readSmall(volume.control(closedName(incarnation))));
   if (!text) return undefined;
   try {
     return Identity.parse(JSON.parse(text));

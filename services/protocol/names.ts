@@ -1,6 +1,7 @@
 /** Every name that the commit protocol uses, below `.safefile/` (docs/design.md has the table). */
 import { type IncarnationId, type OperationId, partsOf } from "../model/operation.js";
 import type { PathHash } from "../model/path.js";
+import { type Volume, went } from "../volume/volume.js";
 
 /** Made once, when a volume is first used. */
 export const TOP_DIRECTORIES = [
@@ -35,4 +36,18 @@ export const deleteLeaf = (index: number): string => `d${index}`;
 /** Where a deleted file goes before it is unlinked. */
 export const DELETED = "x";
 
+/** Says that the volume is up to date for the host's start `bootId`. */
+export const generationName = (number: number, bootId: string): string => `generations/${number}.${bootId}`;
+
 export const uploadName = (uploadId: string): string => `uploads/${uploadId}`;
+
+/** Removes a control name and all below it; what others remove meanwhile is fine. */
+export async function removeTree(volume: Volume, name: string): Promise<void> {
+  const stats = await volume.stat(volume.control(name));
+  if (stats?.type !== "directory") {
+    await went(volume.unlink(volume.control(name)), ["ENOENT"]);
+    return;
+  }
+  for (const leaf of (await volume.list(volume.control(name))) ?? []) await removeTree(volume, `${name}/${leaf}`);
+  await went(volume.removeDirectory(volume.control(name)), ["ENOENT", "ENOTEMPTY"]);
+}

@@ -25,7 +25,7 @@ export class Files {
     const stats = await this.volume.stat(live);
     if (!stats) throw new PathNotFoundError({ path });
     if (stats.type === "symlink" || stats.type === "other") throw new PathNotPlainError({ path, what: stats.type });
-    return this.describe(live, stats);
+    return await this.describe(live, stats);
   }
 
   /** As `stat`, but tells of symlinks and devices too; undefined when nothing is there any more. For listings. */
@@ -34,7 +34,7 @@ export class Files {
     if (!name) return undefined;
     await using live = name;
     const stats = await this.volume.stat(live);
-    return stats && this.describe(live, stats);
+    return stats && (await this.describe(live, stats));
   }
 
   /** Opens the live file and tells which revision it is. The caller closes the handle. */

@@ -15,7 +15,8 @@ export interface Rebuilt {
 }
 
 const BATCH = 256;
-const CLAIM_MS = 60_000;
+/** A rebuilder that died is replaced after this long. */
+const CLAIM_MS = 5_000;
 
 /** Makes the index anew from the volume: what the batons name, and all that the journals chain to it (I8). */
 export class Rebuild {
@@ -39,7 +40,13 @@ export class Rebuild {
   /** For a replica that finds the index missing: rebuilds unless somebody else is at it. */
   async runIfMissing(): Promise<void> {
     if (this.underWay || (await this.index.isReady())) return;
-    if (await this.index.claimRebuild(this.journals.incarnation, CLAIM_MS)) await this.run();
+    if (!(await this.index.claimRebuild(this.journals.incarnation, CLAIM_MS))) return;
+    const renewal = setInterval(() => void this.index.renewRebuild(CLAIM_MS).catch(() => undefined), CLAIM_MS / 3);
+    try {
+      await this.run();
+    } finally {
+      clearInterval(renewal);
+    }
   }
 
   private async rebuild(): Promise<Rebuilt> {

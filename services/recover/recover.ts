@@ -55,12 +55,12 @@ export class Recover {
     if (outcome === "UNKNOWN" || (attempt.record && failure instanceof DurabilityError))
       throw new OutcomeUnknownError(names, failure);
     await this.volume.removeEmpty(attempt.madeDirectories);
-    throw this.said(failure);
+    // A lease that ran out is the lesser news for a caller whose place was taken.
+    throw attempt.fencedByRival ? attempt.fencedError() : this.said(failure);
   }
 
   private said(failure: unknown): unknown {
     if (failure instanceof SafeOperationError || failure instanceof EarlierOutcome) return failure;
-    if (failure instanceof DOMException && failure.name === "AbortError") return failure;
     return volumeError(failure) ?? new InternalError(failure, "NOT_COMMITTED");
   }
 }

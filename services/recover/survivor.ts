@@ -4,12 +4,12 @@ import { type IncarnationId, isIncarnationId, isOperationId, type OperationId, p
 import { type FilePath, pathHash } from "../model/path.js";
 import type { OperationRecord } from "../model/record.js";
 import { type Batons, isFinished } from "../protocol/baton.js";
-import type { Heads } from "../protocol/heads.js";
+import { type Heads, MissingRecordError } from "../protocol/heads.js";
 import { type Incarnation, identityOf } from "../protocol/incarnation.js";
-import { closedName, fencedName, incarnationName, stagingOf } from "../protocol/names.js";
+import { closedName, incarnationName, removeTree, stagingOf } from "../protocol/names.js";
 import type { Settler } from "../protocol/settle.js";
 import { isProvenDead } from "../volume/process.js";
-import { unless, type Volume, went } from "../volume/volume.js";
+import { type Volume, went } from "../volume/volume.js";
 
 interface Watched {
   sign: string;
@@ -74,8 +74,17 @@ export class Survivor {
     await this.emptyStaging(incarnation);
     await this.finishDecided(incarnation);
     await this.settleJournaled(incarnation);
-    // Kept for ever: whoever looks for its names later learns that they are gone for good.
-    await went(this.volume.createWith(this.volume.control(closedName(incarnation)), "", true), ["EEXIST"]);
+    await this.close(incarnation);
+  }
+
+  /** Closes an incarnation of which no baton names an unfinished operation any more, and forgets its names. */
+  async close(incarnation: IncarnationId): Promise<void> {
+    // Kept for ever: whoever looks for its names later learns that they are gone for good, and when it lived.
+    const closed = this.volume.control(closedName(incarnation));
+    const isMoved = await went(this.volume.rename(this.volume.control(incarnationName(incarnation)), closed), [
+      "ENOENT",
+    ]);
+    if (!isMoved) await went(this.volume.createWith(closed, "", true), ["EEXIST"]);
     await this.volume.syncDirectory(this.volume.control("closed"));
     await this.forget(incarnation);
   }
@@ -105,42 +114,42 @@ export class Survivor {
   /** Moves on every baton that names one of its journaled operations, and indexes those that committed. */
   private async settleJournaled(incarnation: IncarnationId): Promise<void> {
     const indexed = await this.index.watermark(incarnation).catch(() => 0);
+    const aborted = new Set<OperationId>();
+    const open: OperationId[] = [];
     for await (const scanned of this.journals.scan(incarnation)) {
-      if (scanned.type !== "operation" || scanned.sequence <= indexed) continue;
-      await this.settleOne(scanned.record);
+      if (scanned.type === "abort") aborted.add(scanned.operation);
+      else if (scanned.sequence > indexed) open.push(scanned.record.operation);
     }
+    for (const operation of open) await this.settleOne(operation, aborted.has(operation));
   }
 
-  private async settleOne(record: OperationRecord): Promise<void> {
-    const { operation } = record;
+  private async settleOne(operation: OperationId, isAborted: boolean): Promise<void> {
+    const record = await this.journals.find(operation);
+    if (!record) throw new MissingRecordError(operation);
     const settled = await this.settler.fence(operation);
-    if (settled === "STOPPED") await this.journals.abort(operation, "its incarnation died");
+    if (settled === "STOPPED" && !isAborted) await this.journals.abort(operation, "its incarnation died");
     for (const { path } of record.changes) {
       const baton = await this.batons.look(pathHash(path));
-      if (!baton || baton.owner !== operation || isFinished(baton)) continue;
-      if (settled === "COMMITTED") await this.settler.finish(operation, path);
-      await this.batons.move(
-        baton,
-        settled === "COMMITTED" ? { ...baton, last: operation } : { ...baton, owner: baton.last },
-      );
+      if (baton?.owner === operation && !isFinished(baton) && settled !== "CLOSED") {
+        if (settled === "COMMITTED") await this.settler.finish(operation, path);
+        const finished = settled === "COMMITTED" ? { ...baton, last: operation } : { ...baton, owner: baton.last };
+        await this.batons.move(baton, finished);
+      }
+      if (settled === "COMMITTED") await this.indexPath(path);
     }
-    if (settled === "COMMITTED") await this.indexCommitted(record);
   }
 
-  /** Tells the index of a committed operation and of those below it that it does not have. */
-  private async indexCommitted(record: OperationRecord): Promise<void> {
-    for (const change of record.changes) {
-      if (!(await this.isInChain(change.path, record.operation, change.revision))) return;
-    }
-    await this.index.apply([record]);
-  }
-
-  /** Whether `operation` is part of the history of `path`: absence of its names alone does not prove it. */
-  private async isInChain(path: FilePath, operation: OperationId, revision: number): Promise<boolean> {
+  /** Indexes what is committed on `path` and not indexed yet, oldest first, whoever committed it. */
+  private async indexPath(path: FilePath): Promise<void> {
+    const indexed = await this.index.indexedRevision(path);
     const baton = await this.batons.look(pathHash(path));
+    const chain: OperationRecord[] = [];
     let head = baton && (await this.heads.headAt(path, baton.last));
-    while (head && head.change.revision > revision) head = await this.heads.headAt(path, head.change.baseOperation);
-    return head?.record.operation === operation;
+    while (head && head.change.revision > indexed) {
+      chain.push({ ...head.record, changes: [head.change] });
+      head = await this.heads.headAt(path, head.change.baseOperation);
+    }
+    for (const record of chain.reverse()) await this.index.apply([record]);
   }
 
   private async forget(incarnation: IncarnationId): Promise<void> {
@@ -148,10 +157,9 @@ export class Survivor {
       for (const name of (await this.volume.list(this.volume.control(directory))) ?? []) {
         if (!name.startsWith(`${incarnation}.`)) continue;
         if (directory === "births") await this.helpBirth(name);
-        else await this.remove(directory === "fenced" ? fencedName(name as OperationId) : `${directory}/${name}`);
+        else await removeTree(this.volume, `${directory}/${name}`);
       }
     }
-    await went(this.volume.unlink(this.volume.control(incarnationName(incarnation))), ["ENOENT"]);
   }
 
   /** A birth that was announced is brought to its end; one that was not is removed. */
@@ -161,17 +169,6 @@ export class Survivor {
     if (!isOperationId(operation) || !/^[0-9a-f]{40}$/.test(hash)) return;
     await this.batons.beBorn(operation, hash as ReturnType<typeof pathHash>);
     await went(this.volume.unlink(this.volume.control(`births/${name}`)), ["ENOENT"]);
-  }
-
-  private async remove(name: string): Promise<void> {
-    const stats = await this.volume.stat(this.volume.control(name));
-    if (stats?.type !== "directory") {
-      await went(this.volume.unlink(this.volume.control(name)), ["ENOENT"]);
-      return;
-    }
-    for (const leaf of (await unless(["ENOENT"], this.volume.list(this.volume.control(name)))) ?? [])
-      await this.remove(`${name}/${leaf}`);
-    await went(this.volume.removeDirectory(this.volume.control(name)), ["ENOENT", "ENOTEMPTY"]);
   }
 }
 

@@ -20,6 +20,8 @@ export interface ReplicaOptions {
   readonly config?: Readonly<Record<string, unknown>>;
   /** How long it may take to be ready. Replaying a long journal takes a while. */
   readonly readyMsMax?: number;
+  /** Kills it when aborted, ready or not. */
+  readonly kill?: AbortSignal;
   /** Another program than the server, relative to dist/. */
   readonly main?: string;
 }
@@ -96,6 +98,7 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
     return exited;
   };
   options.cleanup.defer(kill);
+  options.kill?.addEventListener("abort", kill, { once: true });
 
   const ready = new Promise<Ready>((resolve) => {
     createInterface({ input: child.stdout }).on("line", (line) => {
