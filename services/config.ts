@@ -125,6 +125,12 @@ export const schema = z.strictObject({
     64 * MiB,
     "Bytes zeroed ahead in the journal, so that most flushes have no file size to record.",
   ),
+  journalReserveBytes: number(
+    64 * KiB,
+    4 * KiB,
+    MiB,
+    "Bytes kept zeroed in the journal, so that aborts can be recorded on a full volume.",
+  ),
   recordBytesMax: number(
     8 * MiB,
     2 * MiB,

@@ -40,6 +40,7 @@ import { observer } from "./telemetry/observer.js";
 import { Validate } from "./validate/validate.js";
 import { Verify } from "./verify/verify.js";
 import { PosixVolume } from "./volume/posix.js";
+import type { DurabilityError } from "./volume/volume.js";
 
 /** One running replica, built from its parts. */
 export class Replica {
@@ -68,7 +69,9 @@ export class Replica {
 
   /** Builds a replica and recovers what others left; it serves nothing before `serve`. */
   static async start(config: Config, log: Logger, leave: (reason: string) => void): Promise<Replica> {
-    const volume = await PosixVolume.open(config.volumeRoot, config.volumeKind);
+    const onDurabilityError = (error: DurabilityError): void =>
+      leave(`a file cannot be made durable: ${String(error.cause)}`);
+    const volume = await PosixVolume.open(config.volumeRoot, config.volumeKind, onDurabilityError);
     const { volumeId } = await openFormat(volume);
     const incarnation = await Incarnation.begin(volume);
     const onRedisError = (error: Error): void => log.warn({ error: error.message }, "redis");
@@ -91,6 +94,7 @@ export class Replica {
       {
         segmentBytesMax: config.segmentBytesMax,
         growBytes: config.journalGrowBytes,
+        reserveBytes: config.journalReserveBytes,
         recordBytesMax: config.recordBytesMax,
       },
       (error) => leave(`the journal cannot be made durable: ${String((error as Error).cause ?? error)}`),
@@ -105,7 +109,7 @@ export class Replica {
     );
 
     const validate = new Validate(volume);
-    const recover = new Recover(volume);
+    const recover = new Recover(volume, store, (error) => log.warn({ error: String(error) }, "not finished yet"));
     const begin = (operation: Operation): Attempt =>
       new Attempt(volume, journals, batons, settler, operation.id, operation.intents.map(partOf), (path) =>
         replay.repair(path),
@@ -127,7 +131,6 @@ export class Replica {
       },
       observer,
       config.operationsMax,
-      (error) => leave(`a file cannot be made durable: ${error.cause}`),
     );
 
     const files = new Files(volume, journals, batons, heads);
@@ -148,6 +151,7 @@ export class Replica {
       settler,
       incarnation,
       config.incarnationDeadMs,
+      (each, error) => log.error({ incarnation: each, error: String(error) }, "a dead incarnation cannot be ended yet"),
     );
     const replay = new Replay(volume, journals, batons, heads, store, incarnation, survivor);
     const change = async (intent: Intent, job: RestoreJob, requestId: string) => {

@@ -10,14 +10,14 @@ import {
   RetryInfoSchema,
 } from "../gen/google/rpc/error_details_pb.js";
 import { type Status, StatusSchema } from "../gen/google/rpc/status_pb.js";
-import { volumeError } from "../recover/recover.js";
+import { volumeError } from "../protocol/said.js";
 
 const DOMAIN = "safefile";
 
 /** Whatever was thrown, as an error of the catalogue. */
 export function toSafeOperationError(error: unknown): SafeOperationError {
   if (error instanceof SafeOperationError) return error;
-  return volumeError(error) ?? new InternalError(error, "NOT_COMMITTED");
+  return volumeError(error) ?? new InternalError(error);
 }
 
 /** google.rpc.Status: always an ErrorInfo, then the details that fit (AIP-193). */

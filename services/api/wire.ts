@@ -17,6 +17,7 @@ import {
 import * as v1 from "../gen/safefile/v1/common_pb.js";
 import { sameBytes } from "../model/content.js";
 import type { FileInfo, RevisionInfo } from "../model/file-info.js";
+import type { OperationId } from "../model/operation.js";
 import type { Precondition } from "../model/operation-request.js";
 import type { StageName } from "../model/receipt.js";
 import type { OperationRecord, PathChange } from "../model/record.js";
@@ -62,8 +63,12 @@ const timestampFromNs = (ns: bigint): Timestamp =>
 export const toDuration = (ms: number): Duration =>
   create(DurationSchema, { seconds: BigInt(Math.floor(ms / 1000)), nanos: Math.round((ms % 1000) * 1e6) });
 
-export const toRevision = (volume: string, info: RevisionInfo): v1.Revision =>
-  create(v1.RevisionSchema, {
+export function toRevision(volume: string, info: RevisionInfo): v1.Revision {
+  const { record } = info.full ?? {};
+  // An EXTERNAL revision is in the record of the change that found it, but none of what that one says is about it.
+  const made = record?.changes.find(({ path, revision }) => path === info.path && revision === info.revision);
+  const etag = info.kind === "EXTERNAL" ? externalEtagOf(info.operation) : etagOf(info.operation);
+  return create(v1.RevisionSchema, {
     volume,
     path: info.path,
     revision: BigInt(info.revision),
@@ -74,10 +79,14 @@ export const toRevision = (volume: string, info: RevisionInfo): v1.Revision =>
     sha256: info.sha256 ?? NO_BYTES,
     mode: info.mode,
     createTime: timestampFromMs(info.timeMs),
-    etag: info.sha256 ? etagOf(info.operation) : "",
-    labels: info.full ? { ...info.full.record.labels } : {},
-    sourceRevision: BigInt(info.full?.record.changes.find(({ path }) => path === info.path)?.sourceRevision ?? 0),
+    etag: info.sha256 ? etag : "",
+    labels: made ? { ...record?.labels } : {},
+    sourceRevision: BigInt(made?.sourceRevision ?? 0),
   });
+}
+
+/** Of its own, so that it never stands for the change that found it. */
+const externalEtagOf = (operation: OperationId): string => `"x-${operation}"`;
 
 /** The file and the revision that `change` left. */
 function changed(volume: string, record: OperationRecord, change: PathChange) {

@@ -15,9 +15,10 @@ import type { FilePath } from "../model/path.js";
 import type { ExternalChange, OperationRecord } from "../model/record.js";
 import { EarlierOutcome } from "../protocol/earlier-outcome.js";
 import { etagOf, type Head, type Heads, outsideEtagOf } from "../protocol/heads.js";
+import { volumeError } from "../protocol/said.js";
 import type { Store } from "../store/store.js";
 import type { Plan } from "../validate/plan.js";
-import { type LiveName, type Stat, unless, type Volume } from "../volume/volume.js";
+import { type LiveName, NotPlainError, type Stat, unless, type Volume } from "../volume/volume.js";
 import type { Base, PathBase } from "./base.js";
 import { capture } from "./capture.js";
 
@@ -79,18 +80,18 @@ export class Backup {
     if (live) lease.held.use(live);
     const stats = await this.settledStat(live, head, lease);
     if (stats.found && stats.found.type !== "file") throw new PathNotPlainError({ path, what: stats.found.type });
+    const revision = (head?.change.revision ?? 0) + (stats.isHead ? 0 : 1);
+    const etag = stats.isHead ? head && etagOf(head.record.operation) : stats.found && outsideEtagOf(stats.found);
+    // Before anything is kept, so that a refused request leaves nothing behind.
+    check(intent, stats.found && { etag: etag ?? "", revision });
     let external: ExternalChange | undefined;
     let content: Content | undefined = head?.change.content;
     if (!stats.isHead) {
       const options = { operation: lease.plan.operation.id, part, inlineBytesMax: this.limits.inlineBytesMax };
       content = live && stats.found ? await this.keep(path, live, options) : undefined;
+      if (content && "object" in content.body) lease.attempt.objects.push(content.body.object);
       external = content ? { deleted: false, content } : { deleted: true };
     }
-    const revision = (head?.change.revision ?? 0) + (external ? 1 : 0);
-    const etag = stats.isHead
-      ? head && content && etagOf(head.record.operation)
-      : stats.found && outsideEtagOf(stats.found);
-    check(intent, content ? { etag: etag ?? "", revision } : undefined);
     if (content && !(await this.store.holds(content)))
       throw new BackupStorageError({ path }, new Error("the base revision is not in the store"));
     lease.assertHeld();
@@ -105,7 +106,8 @@ export class Backup {
     try {
       return await capture(this.volume, this.store, live, options);
     } catch (error) {
-      throw new BackupStorageError({ path }, error);
+      if (error instanceof NotPlainError) throw new PathNotPlainError({ path, what: error.what });
+      throw volumeError(error) ?? new BackupStorageError({ path }, error);
     }
   }
 

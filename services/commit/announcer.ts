@@ -1,4 +1,5 @@
 import type { Index } from "../index/index.js";
+import type { Content } from "../model/content.js";
 import type { IncarnationId } from "../model/operation.js";
 import type { OperationRecord } from "../model/record.js";
 
@@ -49,7 +50,7 @@ export class Announcer {
         this.open.add(mark);
       },
       committed: (records) => {
-        this.waiting.push(...records);
+        this.waiting.push(...records.map(withoutBytes));
         this.open.delete(mark);
         this.sending ??= this.send();
       },
@@ -82,3 +83,16 @@ export class Announcer {
     this.sending = undefined;
   }
 }
+
+/** The index needs sizes and digests; a backlog of contents would fill the memory (I14). */
+const withoutBytes = (record: OperationRecord): OperationRecord => ({
+  ...record,
+  changes: record.changes.map((change) => ({
+    ...change,
+    content: change.content && bare(change.content),
+    external:
+      change.external?.deleted === false ? { deleted: false, content: bare(change.external.content) } : change.external,
+  })),
+});
+
+const bare = (content: Content): Content => ({ ...content, body: { object: "" } });

@@ -8,7 +8,7 @@ import type { OperationRecord, PathChange } from "../model/record.js";
 import type { Heads } from "../protocol/heads.js";
 import type { Plan } from "../validate/plan.js";
 import type { Verified } from "../verify/verify.js";
-import { codeOf, type LiveName } from "../volume/volume.js";
+import { codeOf, DurabilityError, type LiveName } from "../volume/volume.js";
 import type { Announcer } from "./announcer.js";
 
 /** Sixth stage: journal, decide, finish. The record is durable before anybody can see the change (I1). */
@@ -27,21 +27,23 @@ export class Commit {
       assert(content === undefined || revision > 0 || external, "I4: the base is not a revision that can be restored");
     lease.assertHeld();
 
-    attempt.record = record;
     const announcement = this.announcer.begin();
+    lease.settled = (outcome) =>
+      outcome === "COMMITTED" ? announcement.committed([...base.notIndexed, record]) : announcement.abandon();
+    attempt.record = record;
     try {
-      const { sequence } = await this.journals.append(record);
-      announcement.journaled(sequence);
-      await this.decide(lease, base, verified);
+      announcement.journaled((await this.journals.append(record)).sequence);
     } catch (error) {
-      announcement.abandon();
+      // A full volume is met before a byte of the record is written; after any other failure nobody can know.
+      if (!(error instanceof DurabilityError)) attempt.record = undefined;
       throw error;
     }
+    await this.decide(lease, base, verified);
     // The change is the head now, whatever else fails.
     await attempt.finish();
     for (const file of verified.files)
       if (file) this.heads.remember(file.base.intent.path, operation.id, await file.handle.stat());
-    announcement.committed([...base.notIndexed, record]);
+    lease.settled("COMMITTED");
     return { operation: operation.id, requestId: operation.requestId, record, replayed: false };
   }
 

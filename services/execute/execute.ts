@@ -49,7 +49,7 @@ export class Execute {
     const isInline = sizeBytes <= this.inlineBytesMax;
     // A large content is only a digest in the journal, and a network volume has no replay: their bytes go first.
     if (!isInline || this.volume.kind === "network") await handle.sync();
-    const body = await this.body(plan, handle, source, part, base, isInline, sizeBytes);
+    const body = await this.body(plan, lease, handle, source, part, base, isInline, sizeBytes);
     const stats = await handle.stat();
     const content: Content = { sha256, sizeBytes, mode, body };
     return { base, live, handle, content, inode: stats.inode, mtimeNs: stats.mtimeNs };
@@ -91,6 +91,7 @@ export class Execute {
   /** Where the new revision's bytes are kept, before it is visible: in the record, or in the store. */
   private async body(
     plan: Plan,
+    lease: Lease,
     handle: Handle,
     source: Source,
     part: number,
@@ -108,6 +109,8 @@ export class Execute {
     const single = plan.operation.intents.length === 1 && base.intent.kind !== "DELETE";
     const staged = stagedName(plan.operation.id);
     const name = this.volume.control(single ? staged : `${staged}/${writeLeaf(part)}`);
-    return { object: await this.store.put(plan.operation.id, String(part), name) };
+    const object = await this.store.put(plan.operation.id, String(part), name);
+    lease.attempt.objects.push(object);
+    return { object };
   }
 }

@@ -29,6 +29,16 @@ end
 redis.call('ZADD', KEYS[2], 0, ARGV[1])
 return 1`;
 
+const RENEW_REBUILD = `
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('PEXPIRE', KEYS[1], ARGV[2])`;
+
+const END_REBUILD = `
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[2], '1')
+redis.call('DEL', KEYS[1])
+return 1`;
+
 const DELETE_BATCH = 1000;
 
 /**
@@ -92,12 +102,13 @@ export class Index {
 
   /** One round trip before a change. Throws INDEX_UNAVAILABLE while the index is missing or being rebuilt. */
   async lookUp(requestId: string, paths: readonly FilePath[]): Promise<Known> {
-    const pipeline = this.redis
-      .pipeline()
-      .get(this.key("ready"))
-      .get(this.key(`r:${requestId}`));
+    // Heads before request ids, which are written the other way round: a head seen here has its request id below.
+    const pipeline = this.redis.pipeline().get(this.key("ready"));
     for (const path of paths) pipeline.hget(this.key(`f:${pathHash(path)}`), "h");
-    const [ready, earlier, ...heads] = (await this.pipelined(pipeline)) as (string | null)[];
+    pipeline.get(this.key(`r:${requestId}`));
+    const answers = (await this.pipelined(pipeline)) as (string | null)[];
+    const [ready, ...heads] = answers;
+    const earlier = answers.at(-1);
     if (!ready) {
       this.onMissing();
       throw new IndexUnavailableError();
@@ -117,6 +128,8 @@ export class Index {
   async apply(records: readonly OperationRecord[], watermark?: { incarnation: IncarnationId; sequence: number }) {
     const pipeline = this.redis.pipeline();
     for (const record of records) {
+      const expiresAtMs = record.timeMs + this.limits.requestIdKeepMs;
+      pipeline.set(this.key(`r:${record.requestId}`), record.operation, "PXAT", expiresAtMs);
       for (const change of record.changes) {
         const fields = entriesOf(record, change).flatMap((entry) => [String(entry.revision), packEntry(entry)]);
         pipeline.call(
@@ -131,8 +144,6 @@ export class Index {
           ...fields,
         );
       }
-      const expiresAtMs = record.timeMs + this.limits.requestIdKeepMs;
-      pipeline.set(this.key(`r:${record.requestId}`), record.operation, "PXAT", expiresAtMs);
     }
     if (watermark) pipeline.hset(this.key("watermarks"), watermark.incarnation, watermark.sequence);
     await this.pipelined(pipeline);
@@ -170,18 +181,20 @@ export class Index {
     return (await this.ask(() => this.redis.zrangebylex(key, from, to, "LIMIT", 0, count))) as FilePath[];
   }
 
-  /** Goes on being the one who rebuilds. */
-  async renewRebuild(ms: number): Promise<void> {
-    await this.ask(() => this.redis.pexpire(this.key("rebuilding"), ms));
-  }
-
   /** Tries to become the one who rebuilds, for `ms`; false when somebody else is at it. */
-  async claimRebuild(owner: string, ms: number): Promise<boolean> {
-    return (await this.ask(() => this.redis.set(this.key("rebuilding"), owner, "PX", ms, "NX"))) === "OK";
+  async claimRebuild(claim: string, ms: number): Promise<boolean> {
+    return (await this.ask(() => this.redis.set(this.key("rebuilding"), claim, "PX", ms, "NX"))) === "OK";
   }
 
-  async endRebuild(): Promise<void> {
-    await this.pipelined(this.redis.pipeline().set(this.key("ready"), "1").del(this.key("rebuilding")));
+  /** Goes on being the one who rebuilds; false when that was lost, with everything written so far. */
+  async renewRebuild(claim: string, ms: number): Promise<boolean> {
+    return (await this.ask(() => this.redis.eval(RENEW_REBUILD, 1, this.key("rebuilding"), claim, ms))) === 1;
+  }
+
+  /** Lets changes in again; false when the claim was lost, by a flush for one, and the rebuild has to start over. */
+  async endRebuild(claim: string): Promise<boolean> {
+    const keys = [this.key("rebuilding"), this.key("ready")] as const;
+    return (await this.ask(() => this.redis.eval(END_REBUILD, 2, ...keys, claim))) === 1;
   }
 
   /** Forgets all revisions; until `endRebuild`, changes are refused. */

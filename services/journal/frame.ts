@@ -21,6 +21,8 @@ export const FRAME_HEADER_BYTES = 41;
 export enum FrameType {
   operation = 1,
   abort = 2,
+  /** Nothing comes after it: the last records before an orderly end are vouched for by its durable sequence. */
+  end = 3,
 }
 
 export interface Frame {

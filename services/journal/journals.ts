@@ -63,7 +63,7 @@ export class Journals {
 
   /** Resolves when it is durable that `operation` is not part of any history. */
   async abort(operation: OperationId, reason: string): Promise<void> {
-    await this.writer.append(FrameType.abort, encodeAbort(operation, reason));
+    await this.writer.append(FrameType.abort, encodeAbort(operation, reason), "reserve");
   }
 
   /** The record of `operation`; undefined when no journal holds one. Throws JournalCorruptError. */
@@ -93,14 +93,14 @@ export class Journals {
 
   /** Every record of one journal, in the order written. Throws JournalCorruptError. */
   async *scan(incarnation: IncarnationId): AsyncGenerator<Scanned> {
-    const reader = new JournalReader(this.volume, incarnation, this.limits.recordBytesMax);
+    const reader = new JournalReader(this.volume, incarnation, this.limits.recordBytesMax, "strict");
     for await (const frames of reader.readOn()) {
       for (const frame of frames) {
         if (frame.type === FrameType.operation) {
           yield { type: "operation", sequence: frame.sequence, record: decodeOperation(frame.payload) };
         } else if (frame.type === FrameType.abort) {
           yield { type: "abort", sequence: frame.sequence, operation: decodeAbort(frame.payload) };
-        } else
+        } else if (frame.type !== FrameType.end)
           throw new JournalCorruptError(frame.at, `record of type ${frame.type}, which this version does not know`);
       }
     }
@@ -114,7 +114,7 @@ export class Journals {
   private follow(incarnation: IncarnationId): Followed {
     let followed = this.followed.get(incarnation);
     if (!followed) {
-      const reader = new JournalReader(this.volume, incarnation, this.limits.recordBytesMax);
+      const reader = new JournalReader(this.volume, incarnation, this.limits.recordBytesMax, "following");
       followed = { table: new Table(), reader, reading: Promise.resolve() };
       this.followed.set(incarnation, followed);
     }

@@ -1,7 +1,11 @@
 import type { IncarnationId } from "../model/operation.js";
-import { unless, type Volume } from "../volume/volume.js";
+import { type Handle, unless, type Volume } from "../volume/volume.js";
 import { decodeFrame, FRAME_HEADER_BYTES, type Frame, incarnationBytes } from "./frame.js";
 import { type Position, segmentName } from "./position.js";
+
+/** How to take what follows the last valid record: `strict` looks through all of the segment for a sign that it was a
+ * record once; `following` a live writer leaves it for the next time. */
+export type Reading = "strict" | "following";
 
 const WINDOW_BYTES = 1024 * 1024;
 
@@ -35,6 +39,7 @@ export class JournalReader {
     private readonly volume: Volume,
     private readonly incarnation: IncarnationId,
     private readonly recordBytesMax: number,
+    private readonly reading: Reading,
   ) {
     this.id = incarnationBytes(incarnation);
   }
@@ -69,38 +74,49 @@ export class JournalReader {
     const bytes = window.subarray(0, await open.read(window, this.offset));
     const frames: LocatedFrame[] = [];
     let at = 0;
+    let sequence = this.sequence;
     for (;;) {
       const frame = decodeFrame(bytes, at, this.id, this.recordBytesMax);
       if (frame === "short" && bytes.length === windowBytes) {
-        if (at === 0) return this.readWindow(windowBytes * 2); // one frame larger than the window
+        if (at === 0) return await this.readWindow(windowBytes * 2); // one frame larger than the window
         break;
       }
       if (frame === "short" || frame === undefined) {
-        this.assertTornTail(bytes, at);
+        if (this.reading === "strict") await this.assertTornTail(open, this.offset + at, sequence);
         break;
       }
-      if (frame.sequence !== this.sequence + 1)
-        throw this.corrupt(at, `sequence ${frame.sequence} where ${this.sequence + 1} was due`);
-      if (frame.durableSequence > this.sequence)
-        throw this.corrupt(at, `sequence ${frame.durableSequence} was durable, but ${this.sequence} is all there is`);
+      if (frame.sequence !== sequence + 1)
+        throw this.corrupt(at, `sequence ${frame.sequence} where ${sequence + 1} was due`);
+      if (frame.durableSequence > sequence)
+        throw this.corrupt(at, `sequence ${frame.durableSequence} was durable, but ${sequence} is all there is`);
       frames.push({
         ...frame,
         at: { incarnation: this.incarnation, segment: this.segment, offset: this.offset + at },
       });
-      this.sequence = frame.sequence;
-      at += frameBytes(frame);
+      sequence = frame.sequence;
+      at += FRAME_HEADER_BYTES + frame.payload.length;
     }
+    this.sequence = sequence;
     this.offset += at;
     return frames;
   }
 
-  /** Throws when a valid later frame follows: then what is at `at` was a record once. */
-  private assertTornTail(bytes: Buffer, at: number): void {
-    for (let found = bytes.indexOf(this.id, at); found !== -1; found = bytes.indexOf(this.id, found + 1)) {
-      if (found - 24 <= at) continue;
-      const frame = decodeFrame(bytes, found - 24, this.id, this.recordBytesMax);
-      if (typeof frame === "object" && frame.sequence > this.sequence)
-        throw this.corrupt(at, `bad record before the valid sequence ${frame.sequence}`);
+  /**
+   * Throws when a later frame says that the record due here was durable once. Valid frames of the same group prove
+   * nothing: of a group that was never flushed, any pages may have reached the disk.
+   */
+  private async assertTornTail(handle: Handle, from: number, sequence: number): Promise<void> {
+    for (let offset = from; ; offset += WINDOW_BYTES) {
+      // Windows overlap by the largest record, so that none hides on a seam.
+      const window = Buffer.allocUnsafe(WINDOW_BYTES + FRAME_HEADER_BYTES + this.recordBytesMax);
+      const bytes = window.subarray(0, await handle.read(window, offset));
+      for (let found = bytes.indexOf(this.id); found !== -1; found = bytes.indexOf(this.id, found + 1)) {
+        if (found < 24 || found - 24 + offset <= from) continue;
+        const frame = decodeFrame(bytes, found - 24, this.id, this.recordBytesMax);
+        if (typeof frame === "object" && frame.durableSequence > sequence)
+          throw this.corrupt(from - this.offset, `bad record, though sequence ${frame.sequence} says it was durable`);
+      }
+      if (bytes.length < window.length) return;
     }
   }
 
@@ -109,8 +125,6 @@ export class JournalReader {
     return new JournalCorruptError(position, problem);
   }
 }
-
-const frameBytes = (frame: Frame): number => FRAME_HEADER_BYTES + frame.payload.length;
 
 /** Reads the one frame at `position`, checking all of it. Throws JournalCorruptError. */
 export async function readFrameAt(volume: Volume, position: Position, recordBytesMax: number): Promise<Frame> {

@@ -1,6 +1,6 @@
 import type { IncarnationId } from "../model/operation.js";
 import { DurabilityError, type Handle, type Volume } from "../volume/volume.js";
-import { encodeHeader, FRAME_HEADER_BYTES, type FrameType, incarnationBytes } from "./frame.js";
+import { encodeHeader, FRAME_HEADER_BYTES, FrameType, incarnationBytes } from "./frame.js";
 import { journalDirectory, type Position, segmentName } from "./position.js";
 
 export interface JournalLimits {
@@ -8,6 +8,8 @@ export interface JournalLimits {
   readonly segmentBytesMax: number;
   /** How much is zeroed ahead at a time, so that most flushes have no file size to record. */
   readonly growBytes: number;
+  /** Kept zeroed for what must be said even on a full volume: that an operation was aborted. */
+  readonly reserveBytes: number;
   /** Largest payload of one record; a reader trusts no length above it. */
   readonly recordBytesMax: number;
 }
@@ -16,9 +18,13 @@ export interface Appended extends Position {
   readonly sequence: number;
 }
 
+/** Whether a record may use the space that is kept for a full volume. */
+type Space = "ordinary" | "reserve";
+
 interface Waiting {
   readonly type: FrameType;
   readonly payload: Uint8Array;
+  readonly space: Space;
   readonly done: (appended: Appended) => void;
   readonly failed: (error: unknown) => void;
 }
@@ -34,6 +40,7 @@ export class JournalWriter {
   private waiting: Waiting[] = [];
   private flushing: Promise<void> | undefined;
   private failure: unknown;
+  private closing = false;
   private sequence = 0;
   private durableSequence = 0;
   private segment = 0;
@@ -63,7 +70,7 @@ export class JournalWriter {
     await volume.makeDirectory(volume.control(journalDirectory(incarnation)));
     await volume.syncDirectory(volume.control("journal"));
     await writer.beginSegment();
-    await writer.grow(1);
+    await writer.grow(limits.reserveBytes);
     return writer;
   }
 
@@ -71,32 +78,42 @@ export class JournalWriter {
    * Resolves when the record is durable (I1). Rejects with ENOSPC, EDQUOT or EROFS when nothing of it was written;
    * with DurabilityError when nobody can know, and then for every later call too.
    */
-  append(type: FrameType, payload: Uint8Array): Promise<Appended> {
+  append(type: FrameType, payload: Uint8Array, space: Space = "ordinary"): Promise<Appended> {
     if (this.failure) return Promise.reject(this.failure);
+    if (this.closing) return Promise.reject(new DurabilityError(new Error("the journal is closed")));
     if (payload.length > this.limits.recordBytesMax)
       return Promise.reject(new RangeError(`a journal record of ${payload.length} bytes is over the limit`));
     return new Promise((done, failed) => {
-      this.waiting.push({ type, payload, done, failed });
+      this.waiting.push({ type, payload, space, done, failed });
       this.flushing ??= this.flush();
     });
   }
 
   /** Waits for what is under way and closes the descriptor; an error from close counts as one from a flush (I10). */
   async close(): Promise<void> {
+    const end = this.append(FrameType.end, new Uint8Array(), "reserve");
+    this.closing = true;
+    await end.catch(() => undefined); // only vouches for what is durable already
     await this.flushing;
     await this.handle?.[Symbol.asyncDispose]();
     this.handle = undefined;
-    this.failure ??= new DurabilityError(new Error("the journal is closed"));
   }
 
   private async flush(): Promise<void> {
     // One turn of the event loop lets requests that arrived together share the first flush.
     await new Promise(setImmediate);
     while (this.waiting.length > 0) {
-      const group = this.waiting;
+      let group = this.waiting;
       this.waiting = [];
+      const ordinary = group.filter((each) => each.space === "ordinary");
       try {
-        await this.writeGroup(group);
+        await this.makeRoom(ordinary);
+      } catch (error) {
+        for (const each of ordinary) each.failed(error);
+        group = group.filter((each) => each.space === "reserve");
+      }
+      try {
+        if (group.length > 0) await this.writeGroup(group);
       } catch (error) {
         for (const each of group) each.failed(error);
       }
@@ -104,11 +121,18 @@ export class JournalWriter {
     this.flushing = undefined;
   }
 
+  /** Makes sure that the reserve stays whole when `group` is written. Throws what a full volume says. */
+  private async makeRoom(group: readonly Waiting[]): Promise<void> {
+    if (this.failure) throw this.failure;
+    const sizeBytes = sizeOf(group);
+    if (sizeBytes === 0) return;
+    if (this.offset > 0 && this.offset + sizeBytes > this.limits.segmentBytesMax) await this.beginSegment();
+    await this.grow(sizeBytes + this.limits.reserveBytes);
+  }
+
   private async writeGroup(group: Waiting[]): Promise<void> {
     if (this.failure) throw this.failure;
-    const sizeBytes = group.reduce((sum, each) => sum + FRAME_HEADER_BYTES + each.payload.length, 0);
-    if (this.offset > 0 && this.offset + sizeBytes > this.limits.segmentBytesMax) await this.beginSegment();
-    await this.grow(sizeBytes);
+    await this.grow(sizeOf(group));
     const buffers: Uint8Array[] = [];
     const appended: Appended[] = [];
     let offset = this.offset;
@@ -169,3 +193,6 @@ export class JournalWriter {
     return failure;
   }
 }
+
+const sizeOf = (group: readonly Waiting[]): number =>
+  group.reduce((sum, each) => sum + FRAME_HEADER_BYTES + each.payload.length, 0);

@@ -7,6 +7,8 @@ import type { LeaseHold } from "./leases.js";
 export class Lease implements AsyncDisposable {
   /** What later stages hold open for the rest of the operation. */
   readonly held = new AsyncDisposableStack();
+  /** Set by `commit`: tells the index's announcer what the operation came to, once that is certain. */
+  settled: ((outcome: "COMMITTED" | "NOT_COMMITTED") => void) | undefined;
 
   constructor(
     readonly plan: Plan,

@@ -6,9 +6,9 @@ import { sameBytes } from "../model/content.js";
 import type { Operation } from "../model/operation-request.js";
 import type { Receipt, StageName, StageTiming } from "../model/receipt.js";
 import { EarlierOutcome } from "../protocol/earlier-outcome.js";
+import { said } from "../protocol/said.js";
 import type { Plan } from "../validate/plan.js";
 import type { Verified } from "../verify/verify.js";
-import { DurabilityError } from "../volume/volume.js";
 
 /** The stages as the pipeline sees them: each needs the tickets of those before it. */
 export interface Stages {
@@ -56,8 +56,6 @@ export class Pipeline {
     private readonly observer: Observer,
     /** Operations under way at once; more are refused, so that memory stays bounded (I14). */
     private readonly operationsMax: number,
-    /** Told of failed flushes, after which this incarnation must acknowledge nothing more (I10). */
-    private readonly onDurabilityError: (error: DurabilityError) => void,
   ) {}
 
   get size(): number {
@@ -88,7 +86,6 @@ export class Pipeline {
           return await this.observer.stage(stage, operation, () => run(...tickets));
         } catch (error) {
           if (error instanceof SafeOperationError) error.stage ??= stage;
-          if (error instanceof DurabilityError) this.onDurabilityError(error);
           throw error;
         } finally {
           timings.push({ stage, durationMs: performance.now() - startMs });
@@ -96,8 +93,8 @@ export class Pipeline {
       };
     const { stages } = this;
     return {
-      validate: wrap("validate", stages.validate.bind(stages)),
-      lock: wrap("lock", stages.lock.bind(stages)),
+      validate: wrap("validate", (each: Operation) => stages.validate(each).catch(untouched)),
+      lock: wrap("lock", (plan: Plan) => stages.lock(plan).catch(untouched)),
       backup: wrap("backup", stages.backup.bind(stages)),
       execute: wrap("execute", stages.execute.bind(stages)),
       verify: wrap("verify", stages.verify.bind(stages)),
@@ -114,4 +111,9 @@ function earlier(operation: Operation, error: unknown): Receipt {
   if (!sameBytes(record.requestSha256, operation.requestSha256))
     throw new RequestIdReusedError({ requestId: operation.requestId, operationId: record.operation });
   return { operation: record.operation, requestId: operation.requestId, record, replayed: true };
+}
+
+/** Before a lease is held nothing can have been changed, whatever went wrong. */
+function untouched(error: unknown): never {
+  throw said(error);
 }

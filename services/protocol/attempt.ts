@@ -5,7 +5,16 @@ import { type FilePath, type PathHash, pathHash } from "../model/path.js";
 import type { OperationRecord } from "../model/record.js";
 import { codeOf, type Handle, type LiveName, type Name, type Volume, went } from "../volume/volume.js";
 import { type Baton, type Batons, isFinished } from "./baton.js";
-import { committedName, deleteLeaf, fencedName, stagedName, stagingOf, uploadName, writeLeaf } from "./names.js";
+import {
+  committedName,
+  deleteLeaf,
+  fencedName,
+  removeTree,
+  stagedName,
+  stagingOf,
+  uploadName,
+  writeLeaf,
+} from "./names.js";
 import type { Settler } from "./settle.js";
 
 /** One path of an operation: the shape that decides which names it needs. */
@@ -31,6 +40,8 @@ export class Attempt implements AsyncDisposable {
   readonly batons = new Map<FilePath, Baton>();
   /** Directories made for the new files, to be removed again when nothing comes of it. */
   readonly madeDirectories: FilePath[] = [];
+  /** Objects put into the store for it, of which nothing knows when it comes to nothing. */
+  readonly objects: string[] = [];
   /** What was handed to the journal: from then on "not committed" needs an abort record first. */
   record: OperationRecord | undefined;
   /** Whether somebody else had stopped this operation before its owner gave it up. */
@@ -135,8 +146,14 @@ export class Attempt implements AsyncDisposable {
     await this.decideBy(() =>
       createOnly ? this.create(live) : this.volume.rename(this.name, this.asDirectory ? committed : live),
     );
+    // A rival that found our create unpublished, because somebody outside removed it again, has stopped it.
+    if (
+      createOnly &&
+      !(await went(this.volume.unlink(this.name), ["ENOENT"])) &&
+      (await this.whatBecame()) === "STOPPED"
+    )
+      throw this.fencedError();
     this.decided = true;
-    if (createOnly) await went(this.volume.unlink(this.name), ["ENOENT"]);
   }
 
   private async create(live: LiveName): Promise<void> {
@@ -194,6 +211,9 @@ export class Attempt implements AsyncDisposable {
     // The fenced name must stay until this incarnation is closed; what it holds need not.
     for (const file of this.files) await file?.truncate(0);
     for (const baton of this.batons.values()) await this.allBatons.move(baton, { ...baton, owner: baton.last });
+    // Without a record nobody here can take its absence for a commit, so its name need not stay.
+    if (!this.record && isOurs && this.volume.kind === "local")
+      await removeTree(this.volume, fencedName(this.operation));
     return "NOT_COMMITTED";
   }
 

@@ -19,6 +19,8 @@ export interface Baton {
 const OPERATION = "(-|[0-9A-HJKMNP-TV-Z]{26}\\.[1-9][0-9]*r?)";
 const BATON = new RegExp(`^([0-9a-f]{40})\\.([0-9]+)\\.${OPERATION}\\.${OPERATION}$`);
 
+const LOOKS_MAX = 4;
+
 export const isFinished = (baton: Baton): boolean => baton.owner === baton.last;
 
 export const batonName = (baton: Baton): string =>
@@ -45,7 +47,15 @@ export class Batons {
    * under way. Of two names seen at once, the later one.
    */
   async look(hash: PathHash): Promise<Baton | undefined> {
-    const names = (await this.volume.list(this.volume.control(batonDirectory(hash)))) ?? [];
+    for (let look = 1; ; look++) {
+      const names = (await this.volume.list(this.volume.control(batonDirectory(hash)))) ?? [];
+      const baton = this.newest(hash, names);
+      // Born, and yet not there: between its two names, most likely.
+      if (baton || look === LOOKS_MAX || !names.includes(`${hash}.born`)) return baton;
+    }
+  }
+
+  private newest(hash: PathHash, names: readonly string[]): Baton | undefined {
     const batons = names.filter((name) => name.startsWith(hash)).flatMap((name) => parseBaton(name) ?? []);
     return batons.sort(
       (left, right) => right.epoch - left.epoch || Number(isFinished(right)) - Number(isFinished(left)),

@@ -2,7 +2,7 @@ import type { Journals } from "../journal/journals.js";
 import { type OperationId, partsOf } from "../model/operation.js";
 import type { FilePath } from "../model/path.js";
 import { changeOf } from "../model/record.js";
-import { codeOf, type Volume, went } from "../volume/volume.js";
+import { codeOf, type Name, type Volume, went } from "../volume/volume.js";
 import { closedName, committedName, DELETED, deleteLeaf, fencedName, stagedName, writeLeaf } from "./names.js";
 
 /**
@@ -31,7 +31,16 @@ export class Settler {
     if (await this.volume.stat(this.volume.control(stagedName(operation)))) return false;
     const fenced = await this.volume.stat(this.volume.control(fencedName(operation)));
     if (fenced) return fenced.type === "file" && fenced.links >= 2;
-    return !(await this.volume.stat(this.volume.control(closedName(partsOf(operation).incarnation))));
+    if (await this.volume.stat(this.volume.control(closedName(partsOf(operation).incarnation)))) return false;
+    return this.mayHaveDecided(operation);
+  }
+
+  /**
+   * Whoever decides has a durable record. On a local volume everybody sees it; there an operation without one gave up,
+   * and may have left no name. On a network volume a cache may hide it, so its absence proves nothing.
+   */
+  private async mayHaveDecided(operation: OperationId): Promise<boolean> {
+    return this.volume.kind === "network" || (await this.journals.find(operation)) !== undefined;
   }
 
   /** As `settle`, without finishing anything. */
@@ -46,7 +55,8 @@ export class Settler {
       return "COMMITTED";
     }
     const { incarnation } = partsOf(operation);
-    return (await this.volume.stat(this.volume.control(closedName(incarnation)))) ? "CLOSED" : "COMMITTED";
+    if (await this.volume.stat(this.volume.control(closedName(incarnation)))) return "CLOSED";
+    return (await this.mayHaveDecided(operation)) ? "COMMITTED" : "STOPPED";
   }
 
   /**
@@ -61,7 +71,7 @@ export class Settler {
     const index = record.changes.findIndex((change) => change.path === path);
     const change = changeOf(record, path);
     if (!change) return;
-    if (change.kind === "DELETE") await this.finishDelete(directory, index, path);
+    if (change.kind === "DELETE") await this.finishDelete(operation, index, path);
     else await this.finishWrite(directory, index, path);
     await went(this.volume.removeDirectory(this.volume.control(directory)), ["ENOENT", "ENOTEMPTY", "EEXIST"]);
   }
@@ -75,7 +85,14 @@ export class Settler {
     }
   }
 
-  private async finishDelete(directory: string, index: number, path: FilePath): Promise<void> {
+  /** Somebody outside made a directory of the file that was to be deleted: it is not ours to remove. */
+  private async keepFound(operation: OperationId, index: number, gone: Name): Promise<void> {
+    await went(this.volume.makeDirectory(this.volume.control("found")), ["EEXIST"]);
+    await went(this.volume.rename(gone, this.volume.control(`found/${operation}.${index}`)), ["ENOENT"]);
+  }
+
+  private async finishDelete(operation: OperationId, index: number, path: FilePath): Promise<void> {
+    const directory = committedName(operation);
     const leaf = this.volume.control(`${directory}/${deleteLeaf(index)}`);
     const gone = this.volume.control(`${directory}/${deleteLeaf(index)}/${DELETED}`);
     try {
@@ -84,6 +101,7 @@ export class Settler {
     } catch (error) {
       if (codeOf(error) !== "ENOENT") throw error; // no parent directory: nothing is there to delete
     }
+    if ((await this.volume.stat(gone))?.type === "directory") await this.keepFound(operation, index, gone);
     await went(this.volume.unlink(gone), ["ENOENT"]);
     await went(this.volume.removeDirectory(leaf), ["ENOENT"]);
   }

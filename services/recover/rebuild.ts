@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import type { Index } from "../index/index.js";
 import type { Journals } from "../journal/journals.js";
 import { NO_OPERATION, type OperationId } from "../model/operation.js";
@@ -17,6 +18,7 @@ export interface Rebuilt {
 const BATCH = 256;
 /** A rebuilder that died is replaced after this long. */
 const CLAIM_MS = 5_000;
+const CLAIM_RETRY_MS = 100;
 
 /** Makes the index anew from the volume: what the batons name, and all that the journals chain to it (I8). */
 export class Rebuild {
@@ -29,24 +31,43 @@ export class Rebuild {
     private readonly settler: Settler,
   ) {}
 
-  /** Rebuilds, or joins a rebuild under way here. */
+  /** Rebuilds, or joins a rebuild under way here; waits for one under way elsewhere first. */
   run(): Promise<Rebuilt> {
-    this.underWay ??= this.rebuild().finally(() => {
-      this.underWay = undefined;
-    });
-    return this.underWay;
+    return this.join(() => this.claimAndRebuild());
   }
 
   /** For a replica that finds the index missing: rebuilds unless somebody else is at it. */
   async runIfMissing(): Promise<void> {
     if (this.underWay || (await this.index.isReady())) return;
-    if (!(await this.index.claimRebuild(this.journals.incarnation, CLAIM_MS))) return;
-    const renewal = setInterval(() => void this.index.renewRebuild(CLAIM_MS).catch(() => undefined), CLAIM_MS / 3);
+    const claim = randomUUID();
+    if (await this.index.claimRebuild(claim, CLAIM_MS)) await this.join(() => this.rebuildUnder(claim));
+  }
+
+  private join(work: () => Promise<Rebuilt>): Promise<Rebuilt> {
+    this.underWay ??= work().finally(() => {
+      this.underWay = undefined;
+    });
+    return this.underWay;
+  }
+
+  private async claimAndRebuild(): Promise<Rebuilt> {
+    for (;;) {
+      const claim = randomUUID();
+      if (await this.index.claimRebuild(claim, CLAIM_MS)) return this.rebuildUnder(claim);
+      await new Promise((resolve) => setTimeout(resolve, CLAIM_RETRY_MS));
+    }
+  }
+
+  private async rebuildUnder(claim: string): Promise<Rebuilt> {
+    const renewal = setInterval(() => this.index.renewRebuild(claim, CLAIM_MS).catch(() => undefined), CLAIM_MS / 3);
     try {
-      await this.run();
+      const rebuilt = await this.rebuild();
+      if (await this.index.endRebuild(claim)) return rebuilt;
     } finally {
       clearInterval(renewal);
     }
+    // Redis lost its memory meanwhile, and the claim with it.
+    return this.claimAndRebuild();
   }
 
   private async rebuild(): Promise<Rebuilt> {
@@ -69,7 +90,6 @@ export class Rebuild {
     }
     let revisions = 0;
     for (const [path] of operations) revisions += await this.indexPath(path);
-    await this.index.endRebuild();
     return { paths: operations.size, revisions, journals: incarnations.length, records };
   }
 

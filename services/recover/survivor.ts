@@ -1,12 +1,19 @@
 import type { Index } from "../index/index.js";
 import type { Journals } from "../journal/journals.js";
-import { type IncarnationId, isIncarnationId, isOperationId, type OperationId, partsOf } from "../model/operation.js";
-import { type FilePath, pathHash } from "../model/path.js";
+import {
+  type IncarnationId,
+  isIncarnationId,
+  isOperationId,
+  isRepair,
+  type OperationId,
+  partsOf,
+} from "../model/operation.js";
+import { type FilePath, type PathHash, pathHash } from "../model/path.js";
 import type { OperationRecord } from "../model/record.js";
 import { type Batons, isFinished } from "../protocol/baton.js";
-import { type Heads, MissingRecordError } from "../protocol/heads.js";
+import type { Heads } from "../protocol/heads.js";
 import { type Incarnation, identityOf } from "../protocol/incarnation.js";
-import { closedName, incarnationName, removeTree, stagingOf } from "../protocol/names.js";
+import { bornName, closedName, incarnationName, removeTree, stagingOf } from "../protocol/names.js";
 import type { Settler } from "../protocol/settle.js";
 import { isProvenDead } from "../volume/process.js";
 import { type Volume, went } from "../volume/volume.js";
@@ -36,16 +43,22 @@ export class Survivor {
     private readonly settler: Settler,
     private readonly own: Incarnation,
     private readonly deadMs: number,
+    private readonly onError: (incarnation: IncarnationId, error: unknown) => void,
   ) {}
 
   /** One look at all others; ends those that are dead. Returns them. */
   async look(): Promise<IncarnationId[]> {
     const ended: IncarnationId[] = [];
     for (const incarnation of await this.others()) {
-      if (!(await this.isDead(incarnation))) continue;
-      await this.end(incarnation);
-      this.watched.delete(incarnation);
-      ended.push(incarnation);
+      try {
+        if (!(await this.isDead(incarnation))) continue;
+        await this.end(incarnation);
+        this.watched.delete(incarnation);
+        ended.push(incarnation);
+      } catch (error) {
+        // One damaged journal must not keep the others from being recovered.
+        this.onError(incarnation, error);
+      }
     }
     return ended;
   }
@@ -80,13 +93,13 @@ export class Survivor {
   /** Closes an incarnation of which no baton names an unfinished operation any more, and forgets its names. */
   async close(incarnation: IncarnationId): Promise<void> {
     // Kept for ever: whoever looks for its names later learns that they are gone for good, and when it lived.
-    const closed = this.volume.control(closedName(incarnation));
-    const isMoved = await went(this.volume.rename(this.volume.control(incarnationName(incarnation)), closed), [
-      "ENOENT",
-    ]);
-    if (!isMoved) await went(this.volume.createWith(closed, "", true), ["EEXIST"]);
+    const own = this.volume.control(incarnationName(incarnation));
+    const identity = (await this.volume.readSmall(own)) ?? "";
+    await went(this.volume.createWith(this.volume.control(closedName(incarnation)), identity, true), ["EEXIST"]);
     await this.volume.syncDirectory(this.volume.control("closed"));
     await this.forget(incarnation);
+    // Last, so that a survivor killed before this is repeated by the next.
+    await went(this.volume.unlink(own), ["ENOENT"]);
   }
 
   /**
@@ -111,32 +124,43 @@ export class Survivor {
     }
   }
 
-  /** Moves on every baton that names one of its journaled operations, and indexes those that committed. */
+  /**
+   * Moves on every baton that names an unfinished operation of it, and says of those that were stopped with a record
+   * that they are. What Redis says decides nothing here: it only spares paths that are indexed.
+   */
   private async settleJournaled(incarnation: IncarnationId): Promise<void> {
     const indexed = await this.index.watermark(incarnation).catch(() => 0);
-    const aborted = new Set<OperationId>();
-    const open: OperationId[] = [];
+    const journaled = new Set<OperationId>();
+    const paths = new Map<FilePath, "indexed" | "open">();
     for await (const scanned of this.journals.scan(incarnation)) {
-      if (scanned.type === "abort") aborted.add(scanned.operation);
-      else if (scanned.sequence > indexed) open.push(scanned.record.operation);
+      if (scanned.type === "abort") journaled.delete(scanned.operation);
+      else {
+        journaled.add(scanned.record.operation);
+        for (const { path } of scanned.record.changes)
+          paths.set(path, scanned.sequence <= indexed ? (paths.get(path) ?? "indexed") : "open");
+      }
     }
-    for (const operation of open) await this.settleOne(operation, aborted.has(operation));
+    for (const operation of await this.fencedOf(incarnation)) {
+      if (journaled.has(operation) && (await this.settler.fence(operation)) === "STOPPED")
+        await this.journals.abort(operation, "its incarnation died");
+    }
+    for (const [path, state] of paths) {
+      await this.passOn(path, incarnation);
+      if (state === "open") await this.indexPath(path);
+    }
   }
 
-  private async settleOne(operation: OperationId, isAborted: boolean): Promise<void> {
-    const record = await this.journals.find(operation);
-    if (!record) throw new MissingRecordError(operation);
-    const settled = await this.settler.fence(operation);
-    if (settled === "STOPPED" && !isAborted) await this.journals.abort(operation, "its incarnation died");
-    for (const { path } of record.changes) {
-      const baton = await this.batons.look(pathHash(path));
-      if (baton?.owner === operation && !isFinished(baton) && settled !== "CLOSED") {
-        if (settled === "COMMITTED") await this.settler.finish(operation, path);
-        const finished = settled === "COMMITTED" ? { ...baton, last: operation } : { ...baton, owner: baton.last };
-        await this.batons.move(baton, finished);
-      }
-      if (settled === "COMMITTED") await this.indexPath(path);
-    }
+  private async fencedOf(incarnation: IncarnationId): Promise<OperationId[]> {
+    const names = (await this.volume.list(this.volume.control("fenced"))) ?? [];
+    return names.filter(isOperationId).filter((operation) => partsOf(operation).incarnation === incarnation);
+  }
+
+  private async passOn(path: FilePath, incarnation: IncarnationId): Promise<void> {
+    const baton = await this.batons.look(pathHash(path));
+    if (!baton || isFinished(baton) || isRepair(baton.owner)) return;
+    if (partsOf(baton.owner).incarnation !== incarnation) return;
+    const isIn = (await this.settler.settle(baton.owner, path)) === "COMMITTED";
+    await this.batons.move(baton, isIn ? { ...baton, last: baton.owner } : { ...baton, owner: baton.last });
   }
 
   /** Indexes what is committed on `path` and not indexed yet, oldest first, whoever committed it. */
@@ -167,8 +191,12 @@ export class Survivor {
     const hash = name.slice(name.lastIndexOf(".") + 1);
     const operation = name.slice(0, name.lastIndexOf("."));
     if (!isOperationId(operation) || !/^[0-9a-f]{40}$/.test(hash)) return;
-    await this.batons.beBorn(operation, hash as ReturnType<typeof pathHash>);
-    await went(this.volume.unlink(this.volume.control(`births/${name}`)), ["ENOENT"]);
+    // Linked first: a paused maker may be just about to, and then `.born` must not name a file that is gone.
+    const single = this.volume.control(`births/${name}`);
+    const born = this.volume.control(bornName(hash as PathHash));
+    await went(this.volume.link(single, born), ["EEXIST", "ENOENT"]);
+    await this.batons.beBorn(operation, hash as PathHash);
+    if ((await this.volume.readSmall(born)) !== `births/${name}`) await went(this.volume.unlink(single), ["ENOENT"]);
   }
 }
 

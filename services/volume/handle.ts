@@ -23,9 +23,21 @@ export function toStat(stats: fs.BigIntStats): Stat {
   };
 }
 
+/** Told at once of every flush or close that failed, whoever asked for it (I10). */
+export type OnDurabilityError = (error: DurabilityError) => void;
+
+export function failed(onDurabilityError: OnDurabilityError, cause: unknown): DurabilityError {
+  const error = new DurabilityError(cause);
+  onDurabilityError(error);
+  return error;
+}
+
 /** An open file of the real file system. */
 export class PosixHandle implements Handle {
-  constructor(private readonly fd: number) {}
+  constructor(
+    private readonly fd: number,
+    private readonly onDurabilityError: OnDurabilityError,
+  ) {}
 
   async write(bytes: Uint8Array, position: number): Promise<void> {
     let done = 0;
@@ -76,15 +88,12 @@ export class PosixHandle implements Handle {
     try {
       await calls.fdatasync(this.fd);
     } catch (error) {
-      throw new DurabilityError(error);
+      throw failed(this.onDurabilityError, error);
     }
   }
 
+  /** Never throws: what was to be said has been said, and a failed close ends the incarnation by itself. */
   async [Symbol.asyncDispose](): Promise<void> {
-    try {
-      await calls.close(this.fd);
-    } catch (error) {
-      throw new DurabilityError(error);
-    }
+    await calls.close(this.fd).catch((error: unknown) => failed(this.onDurabilityError, error));
   }
 }

@@ -2,11 +2,10 @@ import { constants, readFileSync } from "node:fs";
 import * as nodePath from "node:path";
 import { baseNameOf, type FilePath, parentOf } from "../model/path.js";
 import * as calls from "./calls.js";
-import { PosixHandle, toStat } from "./handle.js";
+import { failed, type OnDurabilityError, PosixHandle, toStat } from "./handle.js";
 import { O_PATH, openBeneath } from "./native.js";
 import {
   codeOf,
-  DurabilityError,
   type EntryType,
   type Handle,
   type LiveName,
@@ -15,6 +14,7 @@ import {
   type Stat,
   unless,
   type Volume,
+  VolumeRefusedError,
   went,
 } from "./volume.js";
 
@@ -39,7 +39,7 @@ class HeldName implements LiveName {
     this.at = `/proc/self/fd/${directory}/${baseNameOf(path)}`;
   }
   async [Symbol.asyncDispose](): Promise<void> {
-    await calls.close(this.directory);
+    await calls.close(this.directory).catch(() => undefined); // opened for its path only: nothing can be lost
   }
 }
 
@@ -50,19 +50,31 @@ export class PosixVolume implements Volume {
     private readonly controlDirectory: number,
     readonly kind: "local" | "network",
     readonly bootId: string,
+    private readonly onDurabilityError: OnDurabilityError,
   ) {}
 
-  /** Opens `directory` as a volume, making `.safefile/` on first use. */
-  static async open(directory: string, kind: "auto" | "local" | "network"): Promise<PosixVolume> {
+  /**
+   * Opens `directory` as a volume, making `.safefile/` on first use. Throws VolumeRefusedError for a file system that
+   * takes two spellings for one name: then one file would have two batons, and `.safefile` other names (I12, I13).
+   */
+  static async open(
+    directory: string,
+    kind: "auto" | "local" | "network",
+    onDurabilityError: OnDurabilityError,
+  ): Promise<PosixVolume> {
     const root = await calls.open(directory, O_PATH | constants.O_DIRECTORY);
     const at = `/proc/self/fd/${root}`;
     await went(calls.mkdir(`${at}/${CONTROL}`, 0o700), ["EEXIST"]);
     const control = await calls.open(`${at}/${CONTROL}`, OPEN_DIRECTORY);
+    if ((await unless(["ENOENT"], calls.lstat(`${at}/${CONTROL.toUpperCase()}`))) !== undefined)
+      throw new VolumeRefusedError(
+        `${directory} does not tell upper from lower case; Safefile needs a volume that does`,
+      );
     const type = (await calls.statfs(at)).type;
     const found = NETWORK_FILE_SYSTEMS.has(Number(type)) ? "network" : "local";
     // A kernel start is told from another by this file; without it (not Linux) every start counts as a new one.
     const bootId = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
-    return new PosixVolume(root, control, kind === "auto" ? found : kind, bootId);
+    return new PosixVolume(root, control, kind === "auto" ? found : kind, bootId, onDurabilityError);
   }
 
   control(name: string): Name {
@@ -151,7 +163,7 @@ export class PosixVolume implements Volume {
 
   async create(name: Name): Promise<Handle> {
     const flags = constants.O_CREAT | constants.O_EXCL | constants.O_RDWR | constants.O_NOFOLLOW;
-    return new PosixHandle(await calls.open(name.at, flags, 0o600));
+    return new PosixHandle(await calls.open(name.at, flags, 0o600), this.onDurabilityError);
   }
 
   openWrite(name: Name): Promise<Handle> {
@@ -163,6 +175,10 @@ export class PosixVolume implements Volume {
   }
 
   private async openPlain(name: Name, access: number): Promise<Handle> {
+    return new PosixHandle(await this.openPlainFd(name, access), this.onDurabilityError);
+  }
+
+  private async openPlainFd(name: Name, access: number): Promise<number> {
     const fd = await calls.open(name.at, access | OPEN_PLAIN).catch((error: unknown) => {
       const code = codeOf(error);
       if (code === "ELOOP") throw new NotPlainError(name.at, "symlink");
@@ -171,7 +187,7 @@ export class PosixVolume implements Volume {
       throw error;
     });
     const stats = await calls.fstat(fd);
-    if (stats.isFile()) return new PosixHandle(fd);
+    if (stats.isFile()) return fd;
     await calls.close(fd);
     throw new NotPlainError(name.at, stats.isDirectory() ? "directory" : "special");
   }
@@ -229,22 +245,24 @@ export class PosixVolume implements Volume {
     try {
       await calls.fsync(fd);
     } catch (error) {
-      throw new DurabilityError(error);
+      throw failed(this.onDurabilityError, error);
     } finally {
       await calls.close(fd);
     }
   }
 
   async copyDurably(source: Name, target: Name): Promise<void> {
-    await calls.copyFile(source.at, target.at, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
-    const fd = await calls.open(target.at, constants.O_RDONLY | OPEN_PLAIN);
+    // copyFile would follow a symlink, or wait for a FIFO, that somebody puts there meanwhile; this descriptor is of a
+    // plain file (I12).
+    const from = await this.openPlainFd(source, constants.O_RDONLY);
     try {
-      await calls.fdatasync(fd);
-    } catch (error) {
-      throw new DurabilityError(error);
+      const flags = constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE;
+      await calls.copyFile(`/proc/self/fd/${from}`, target.at, flags);
     } finally {
-      await calls.close(fd);
+      await calls.close(from);
     }
+    await using copy = await this.openRead(target);
+    await copy.sync();
     await this.syncDirectory({ at: nodePath.dirname(target.at) });
   }
 

@@ -134,3 +134,6 @@ export class NotPlainError extends Error {
     this.name = "NotPlainError";
   }
 }
+
+/** The directory cannot be a volume; the sentence says why. */
+export class VolumeRefusedError extends Error {}

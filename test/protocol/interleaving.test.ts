@@ -173,7 +173,7 @@ function checkReplay(shared: Shared): void {
 async function run(seed: number): Promise<number> {
   const random = randomFrom(seed);
   const directory = await mkdtemp(path.join(tmpdir(), "safefile-interleaving-"));
-  const volume = await PosixVolume.open(directory, "local");
+  const volume = await PosixVolume.open(directory, "local", assert.fail as () => never);
   try {
     await openFormat(volume);
     const shared = new Shared();

@@ -1,0 +1,34 @@
+import {
+  InternalError,
+  SafeOperationError,
+  VolumeFullError,
+  VolumeReadOnlyError,
+  VolumeUnavailableError,
+} from "../errors/index.js";
+import { codeOf } from "../volume/volume.js";
+import { EarlierOutcome } from "./earlier-outcome.js";
+
+/** What the file system says, in words for callers; undefined for what is not its saying. */
+export function volumeError(failure: unknown): SafeOperationError | undefined {
+  switch (codeOf(failure)) {
+    case "ENOSPC":
+    case "EDQUOT":
+      return new VolumeFullError(failure);
+    case "EROFS":
+      return new VolumeReadOnlyError(failure);
+    case "EIO":
+    case "ESTALE":
+    case "EMFILE":
+    case "ENFILE":
+    case "ENOMEM":
+      return new VolumeUnavailableError(failure);
+    default:
+      return undefined;
+  }
+}
+
+/** What is to be said of `failure` when it is certain that nothing was changed. */
+export function said(failure: unknown): unknown {
+  if (failure instanceof SafeOperationError || failure instanceof EarlierOutcome) return failure;
+  return volumeError(failure) ?? new InternalError(failure, "NOT_COMMITTED");
+}
