@@ -23,12 +23,14 @@ export class Cluster {
     private readonly config: Readonly<Record<string, unknown>>,
   ) {}
 
+  /** Over a volume of its own, or the directory given. */
   static async start(
     cleanup: Cleanup,
     replicas: number,
     config: Readonly<Record<string, unknown>> = {},
+    directory?: string,
   ): Promise<Cluster> {
-    const volume = await tempVolume(cleanup);
+    const volume = directory ?? (await tempVolume(cleanup));
     const redis = await startRedis({ cleanup });
     const cluster = new Cluster(cleanup, volume, redis, { ...SETTINGS, ...config });
     for (let at = 0; at < replicas; at++) await cluster.add();

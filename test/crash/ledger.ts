@@ -75,6 +75,13 @@ export class Ledger {
     }
   }
 
+  /** What callers have been told up to now; writes under way count as open. */
+  snapshot(): Ledger {
+    const copy = new Ledger();
+    copy.entries.push(...this.entries.map((entry) => ({ ...entry })));
+    return copy;
+  }
+
   count(reason: string): void {
     this.reasons.set(reason, (this.reasons.get(reason) ?? 0) + 1);
   }
@@ -88,6 +95,8 @@ export class Ledger {
     for (const path of new Set(this.entries.map((entry) => entry.path))) {
       const history = new Map<string, number>();
       const due: number[] = [];
+      const isKnown = this.entries.some((entry) => entry.path === path && entry.outcome === "COMMITTED");
+      if (!isKnown && !(await exists(client, path))) continue;
       for await (const { revision } of client.revisions(path)) {
         due.push(Number(revision));
         const { bytes } = await client.readRevision(path, Number(revision));
@@ -115,5 +124,15 @@ export class Ledger {
       assert.equal(Number(live.file.revision), newest);
     }
     return { revisions };
+  }
+}
+
+async function exists(client: SafefileClient, path: string): Promise<boolean> {
+  try {
+    await client.stat(path);
+    return true;
+  } catch (error) {
+    if (isReason(error, "PATH_NOT_FOUND")) return false;
+    throw error;
   }
 }
