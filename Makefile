@@ -13,7 +13,7 @@ export PATH := $(bin):$(path_outside)
 # Set only for recipes, and looked up there: `make help` must work before `make setup`.
 redis = export REDIS_SERVER_BIN="$$(scripts/ensure-redis.sh)"
 
-.PHONY: help setup build generate vendor check check-lint check-types check-protos test run demo clean
+.PHONY: help setup build generate vendor check check-lint check-types check-protos test run demo bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -58,6 +58,10 @@ run: build ## start one replica with its own Redis and a volume in ./data
 
 demo: build ## show the story on a real tree
 	@$(redis) && exec node dist/demo/main.js
+
+# Small overwrites only, for now; SAFEFILE_BENCH_DIR puts the volumes on another file system.
+bench: build ## measure durable overwrites against a hand-written loop and a bare echo
+	@$(redis) && exec node dist/bench/main.js
 
 clean: ## remove what was built; packages, ./data and ./.tools stay
 	@rm -rf dist clients/typescript/dist clients/cli/dist

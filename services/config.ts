@@ -94,7 +94,7 @@ export const schema = z.strictObject({
     10_000,
     0,
     600_000,
-    "Milliseconds that a change waits for its turn when the request does not say.",
+    "Milliseconds that a change waits for its turn when the request does not say: longer than the lease that a dead holder may have left.",
   ),
   lockWaitMsMax: number(600_000, 0, 3_600_000, "Milliseconds that a request may ask to wait."),
   wakeUpMsMax: number(200, 5, 10_000, "Milliseconds until a waiter looks again by itself, should a wake-up be lost."),

@@ -135,7 +135,7 @@ export class Replica {
 
     const files = new Files(volume, journals, batons, heads);
     const listing = new Listing(volume, files, config.listEntriesMax);
-    const revisions = new Revisions(index, batons, heads, settler);
+    const revisions = new Revisions(index, batons, heads, settler, files);
     const rebuild = new Rebuild(index, journals, batons, settler);
     index.onMissing = () => {
       rebuild

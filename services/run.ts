@@ -108,10 +108,10 @@ class Hold {
     }
     // The replica, which started last, needs Redis to leave in order.
     for (const child of holder.children?.toReversed() ?? []) await endOrphan(child);
-    const aside = `${this.file}.${process.pid}.over`;
-    renameSync(this.file, aside);
+    const aside = `${this.file}.${process.pid}`;
+    if (readOrNothing(this.file) === text) renameSync(this.file, aside);
     // A rival that was faster has put its own there between reading and renaming: give it back.
-    if (readOrNothing(aside) !== text) linkSync(aside, this.file);
+    if ((readOrNothing(aside) ?? text) !== text) linkSync(aside, this.file);
     rmSync(aside, { force: true });
   }
 }
@@ -272,8 +272,7 @@ class Run {
     } else if (level >= LEVELS[this.config.logLevel]) {
       const facts = Object.entries(rest).map(([key, value]) => ` ${key}=${JSON.stringify(value)}`);
       const name = Object.entries(LEVELS).find((each) => each[1] <= level)?.[0];
-      const clock = new Date(Number(time)).toISOString().slice(11, 19);
-      process.stderr.write(`${clock} ${name} ${String(msg)}${facts.join("")}\n`);
+      process.stderr.write(`${new Date(Number(time)).toISOString()} ${name} ${String(msg)}${facts.join("")}\n`);
     }
   }
 }
@@ -294,7 +293,6 @@ what you made of it is kept as a revision, too.`;
 }
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
-
 const here = (file: string): string => new URL(file, import.meta.url).href;
 
 /** Fulfilled with the code or the signal when a process has ended, or could not be started. */

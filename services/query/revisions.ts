@@ -1,4 +1,4 @@
-import { BackupVersionError, PathNotFoundError } from "../errors/index.js";
+import { BackupVersionError } from "../errors/index.js";
 import { entriesOf } from "../index/entries.js";
 import type { RevisionEntry } from "../index/entry.js";
 import type { Index } from "../index/index.js";
@@ -9,6 +9,7 @@ import type { OperationRecord, PathChange } from "../model/record.js";
 import { type Batons, isFinished } from "../protocol/baton.js";
 import { type Head, type Heads, MissingRecordError } from "../protocol/heads.js";
 import type { Settler } from "../protocol/settle.js";
+import type { Files } from "./files.js";
 
 /**
  * The history of paths. The baton names the head; the index only saves walking the chain in the journals, and what it
@@ -20,6 +21,7 @@ export class Revisions {
     private readonly batons: Batons,
     private readonly heads: Heads,
     private readonly settler: Settler,
+    private readonly files: Files,
   ) {}
 
   /** The newest committed change of `path`; undefined when the service never changed it. */
@@ -36,7 +38,10 @@ export class Revisions {
   /** Up to `count` revisions, newest first, below revision `before` (0 for all). Throws PATH_NOT_FOUND. */
   async page(path: FilePath, before: number, count: number): Promise<{ revisions: RevisionInfo[]; more: boolean }> {
     const head = await this.head(path);
-    if (!head) throw new PathNotFoundError({ path });
+    if (!head) {
+      await this.files.stat(path); // throws for nothing; a file that the service never wrote has no revisions yet
+      return { revisions: [], more: false };
+    }
     const newest = before > 0 ? Math.min(before - 1, head.change.revision) : head.change.revision;
     const known = await this.index.revisions(path, newest, count);
     const revisions: RevisionInfo[] = [];

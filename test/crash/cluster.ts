@@ -5,7 +5,7 @@ import { type Replica, startReplica } from "../cluster/replica.js";
 import { tempVolume } from "../cluster/volume.js";
 
 /** Short terms, so that many rounds fit into a test; every promise holds for any of them. */
-const SETTINGS = { heartbeatMs: 250, incarnationDeadMs: 2_000, leaseMs: 1_000, logLevel: "warn" };
+const SETTINGS = { heartbeatMs: 250, incarnationDeadMs: 20_000, leaseMs: 1_000, logLevel: "warn" };
 
 export interface Running {
   readonly replica: Replica;
