@@ -1,282 +1,101 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
-import { Calls } from "./api/call.js";
-import { FileOps } from "./api/file-ops.js";
-import { Mutations } from "./api/mutations.js";
-import { Reading } from "./api/reading.js";
-import { Recovery } from "./api/recovery.js";
-import { Server } from "./api/server.js";
-import { Backup } from "./backup/backup.js";
-import { Announcer } from "./commit/announcer.js";
-import { Commit } from "./commit/commit.js";
+import type { Gate } from "./api/mutations.js";
+import { assemble, type Leave, type Parts } from "./assembly.js";
 import type { Config } from "./config.js";
 import { DrainingError, OverloadedError } from "./errors/index.js";
-import { Execute } from "./execute/execute.js";
-import { Uploads } from "./execute/uploads.js";
-import { Index } from "./index/index.js";
-import { Journals } from "./journal/journals.js";
-import { JournalWriter } from "./journal/writer.js";
-import { Leases } from "./lock/leases.js";
-import { Lock } from "./lock/lock.js";
-import type { Intent, Operation } from "./model/operation-request.js";
-import { beginOperation } from "./pipeline/begin.js";
-import { Pipeline } from "./pipeline/pipeline.js";
-import { Attempt } from "./protocol/attempt.js";
-import { Batons } from "./protocol/baton.js";
-import { openFormat } from "./protocol/format.js";
-import { Heads } from "./protocol/heads.js";
-import { Incarnation } from "./protocol/incarnation.js";
-import { Settler } from "./protocol/settle.js";
-import { Files } from "./query/files.js";
-import { Listing } from "./query/listing.js";
-import { Revisions } from "./query/revisions.js";
-import { Rebuild } from "./recover/rebuild.js";
-import { Recover } from "./recover/recover.js";
-import { Replay } from "./recover/replay.js";
-import { Survivor } from "./recover/survivor.js";
-import type { RestoreJob } from "./restore/job.js";
-import { Restores } from "./restore/restores.js";
-import { Store } from "./store/store.js";
-import { observer } from "./telemetry/observer.js";
-import { Validate } from "./validate/validate.js";
-import { Verify } from "./verify/verify.js";
-import { PosixVolume } from "./volume/posix.js";
-import type { DurabilityError } from "./volume/volume.js";
 
-/** One running replica, built from its parts. */
-export class Replica {
-  private leaving = false;
+const DRAIN_STEP_MS = 10;
+
+/** The life of one replica: it recovers, serves, looks after itself and others, and leaves in good order. */
+export class Replica implements Gate {
+  private readonly leaving = new AbortController();
   private beats = 0;
-  private readonly timers: NodeJS.Timeout[] = [];
+  private parts!: Parts;
 
   private constructor(
     private readonly config: Config,
     private readonly log: Logger,
-    private readonly incarnation: Incarnation,
-    private readonly server: Server,
-    private readonly pipeline: Pipeline,
-    private readonly announcer: Announcer,
-    private readonly restores: Restores,
-    private readonly survivor: Survivor,
-    private readonly replay: Replay,
-    private readonly rebuild: Rebuild,
-    private readonly writer: JournalWriter,
-    private readonly index: Index,
-    private readonly leases: Leases,
-    private readonly volume: PosixVolume,
-    /** Ends the process at once: nothing more may be acknowledged. */
-    private readonly leave: (reason: string) => void,
+    private readonly leave: Leave,
   ) {}
 
-  /** Builds a replica and recovers what others left; it serves nothing before `serve`. */
-  static async start(config: Config, log: Logger, leave: (reason: string) => void): Promise<Replica> {
-    const onDurabilityError = (error: DurabilityError): void =>
-      leave(`a file cannot be made durable: ${String(error.cause)}`);
-    const volume = await PosixVolume.open(config.volumeRoot, config.volumeKind, onDurabilityError);
-    const { volumeId } = await openFormat(volume);
-    const incarnation = await Incarnation.begin(volume);
-    const onRedisError = (error: Error): void => log.warn({ error: error.message }, "redis");
-    const indexUrl = config.indexUrl ?? (config.redisUrls[0] as string);
-    const index = new Index(
-      indexUrl,
-      volumeId,
-      { commandTimeoutMs: config.indexTimeoutMs, requestIdKeepMs: config.requestIdKeepMs },
-      onRedisError,
-    );
-    const leases = new Leases(
-      config.redisUrls,
-      volumeId,
-      { leaseMs: config.leaseMs, commandTimeoutMs: config.redisTimeoutMs, wakeUpMsMax: config.wakeUpMsMax },
-      onRedisError,
-    );
-    const writer = await JournalWriter.open(
-      volume,
-      incarnation.id,
-      {
-        segmentBytesMax: config.segmentBytesMax,
-        growBytes: config.journalGrowBytes,
-        reserveBytes: config.journalReserveBytes,
-        recordBytesMax: config.recordBytesMax,
-      },
-      (error) => leave(`the journal cannot be made durable: ${String((error as Error).cause ?? error)}`),
-    );
-    const journals = new Journals(volume, incarnation.id, writer, config);
-    const batons = new Batons(volume);
-    const settler = new Settler(volume, journals);
-    const heads = new Heads(volume, journals, config.headsCachedMax);
-    const store = new Store(volume);
-    const announcer = new Announcer(index, incarnation.id, config.indexBacklogMax, (error) =>
-      log.warn({ error: String(error) }, "the index lies behind"),
-    );
-
-    const validate = new Validate(volume);
-    const recover = new Recover(volume, store, (error) => log.warn({ error: String(error) }, "not finished yet"));
-    const begin = (operation: Operation): Attempt =>
-      new Attempt(volume, journals, batons, settler, operation.id, operation.intents.map(partOf), (path) =>
-        replay.repair(path),
-      );
-    const lock = new Lock(leases, index, begin, recover.run.bind(recover));
-    const backup = new Backup(volume, journals, heads, store, config);
-    const execute = new Execute(volume, store, config.inlineBytesMax);
-    const verify = new Verify();
-    const commit = new Commit(journals, heads, announcer);
-    const pipeline = new Pipeline(
-      {
-        validate: validate.run.bind(validate),
-        lock: lock.run.bind(lock),
-        backup: backup.run.bind(backup),
-        execute: execute.run.bind(execute),
-        verify: verify.run.bind(verify),
-        commit: commit.run.bind(commit),
-        recover: recover.run.bind(recover),
-      },
-      observer,
-      config.operationsMax,
-    );
-
-    const files = new Files(volume, journals, batons, heads);
-    const listing = new Listing(volume, files, config.listEntriesMax);
-    const revisions = new Revisions(index, batons, heads, settler, files);
-    const rebuild = new Rebuild(index, journals, batons, settler);
-    index.onMissing = () => {
-      rebuild
-        .runIfMissing()
-        .catch((error: unknown) => log.warn({ error: String(error) }, "the index is not rebuilt yet"));
-    };
-    const survivor = new Survivor(
-      volume,
-      journals,
-      index,
-      batons,
-      heads,
-      settler,
-      incarnation,
-      config.incarnationDeadMs,
-      (each, error) => log.error({ incarnation: each, error: String(error) }, "a dead incarnation cannot be ended yet"),
-    );
-    const replay = new Replay(volume, journals, batons, heads, store, incarnation, survivor);
-    const change = async (intent: Intent, job: RestoreJob, requestId: string) => {
-      const wanted = {
-        requestId,
-        validateOnly: false,
-        lockWaitMs: config.lockWaitMs,
-        signal: new AbortController().signal,
-      };
-      const { priority, labels } = job.request;
-      const operation = beginOperation(incarnation, {
-        ...wanted,
-        intents: [intent],
-        priority,
-        labels,
-        traceId: job.traceId,
-      });
-      return (await pipeline.run(operation)).receipt;
-    };
-    const restores = new Restores(incarnation, journals, index, files, listing, revisions, change, config);
-    const uploads = new Uploads(volume, incarnation, config);
-    let replica: Replica | undefined;
-    const gate = { refusal: () => replica?.refusal() };
-    const mutations = new Mutations(config.volumeName, config, incarnation, pipeline, uploads, gate);
-    const reading = new Reading(config.volumeName, files, revisions, store, config.readsMax);
-    const fileOps = new FileOps(mutations, files, listing, reading, config);
-    const recovery = new Recovery(mutations, revisions, reading, rebuild, restores, incarnation);
-    const calls = new Calls({ callsMax: config.operationsMax + config.readsMax }, (error, method) =>
-      log.error({ err: error, method }, "unexpected failure"),
-    );
-    const server = new Server(calls, fileOps, recovery, config);
-    replica = new Replica(
-      config,
-      log,
-      incarnation,
-      server,
-      pipeline,
-      announcer,
-      restores,
-      survivor,
-      replay,
-      rebuild,
-      writer,
-      index,
-      leases,
-      volume,
-      leave,
-    );
+  /** Builds a replica; it serves nothing before `serve`. */
+  static async start(config: Config, log: Logger, leave: Leave): Promise<Replica> {
+    const replica = new Replica(config, log, leave);
+    replica.parts = await assemble(config, log, replica, leave);
     return replica;
   }
 
   get id(): string {
-    return this.incarnation.id;
+    return this.parts.incarnation.id;
   }
 
   /** Recovers, then serves. Returns the address. */
   async serve(): Promise<string> {
-    await this.index.connected();
-    await this.leases.connected();
-    const replayed = await this.replay.runIfNeeded();
+    const { index, leases, replay, server } = this.parts;
+    await index.connected();
+    await leases.connected();
+    // From the start: recovering may take longer than others wait for a sign of life.
+    this.repeat("beat", () => this.beat());
+    const replayed = await replay.runIfNeeded();
     if (replayed) this.log.info(replayed, "replayed after a restart of the host");
     await this.lookAfterOthers();
-    const port = await this.server.listen(this.config.listen);
-    this.every(this.config.heartbeatMs, () => this.beat());
-    this.every(this.config.heartbeatMs, () => this.lookAfterOthers());
-    this.server.setServing(true);
+    const port = await server.listen(this.config.listen);
+    this.repeat("recovery", () => this.lookAfterOthers());
+    server.setServing(true);
     return this.config.listen.replace(/:\d+$/, `:${port}`);
   }
 
-  private refusal(): DrainingError | OverloadedError | undefined {
-    if (this.leaving) return new DrainingError();
-    if (this.announcer.isFull)
+  refusal(): DrainingError | OverloadedError | undefined {
+    if (this.leaving.signal.aborted) return new DrainingError();
+    if (this.parts.announcer.isFull)
       return new OverloadedError({ what: "changes that Redis has not heard of", limit: this.config.indexBacklogMax });
     return undefined;
   }
 
   private async beat(): Promise<void> {
-    if (!(await this.incarnation.beat())) {
+    const { incarnation, index } = this.parts;
+    if (!(await incarnation.beat())) {
       this.leave("this incarnation was declared dead by another replica");
       return;
     }
     this.beats += 1;
-    await this.index.beat(this.incarnation.id, this.beats, 2 * this.config.incarnationDeadMs);
+    await index.beat(incarnation.id, this.beats, 2 * this.config.incarnationDeadMs);
   }
 
   private async lookAfterOthers(): Promise<void> {
-    await this.rebuild.runIfMissing();
-    const ended = await this.survivor.look();
+    await this.parts.rebuild.runIfMissing();
+    const ended = await this.parts.survivor.look();
     if (ended.length > 0) this.log.info({ incarnations: ended }, "ended dead incarnations");
   }
 
-  /** Repeats `work`, the next time `ms` after the last has ended. */
-  private every(ms: number, work: () => Promise<void>): void {
-    const timer = setTimeout(() => {
-      work()
-        .catch((error: unknown) => this.log.warn({ error: String(error) }, "upkeep failed; it is tried again"))
-        .finally(() => {
-          if (!this.leaving) this.every(ms, work);
-        });
-    }, ms).unref();
-    this.timers.push(timer);
-    if (this.timers.length > 64) this.timers.splice(0, 32);
+  /** Does `work` every `heartbeatMs` until the replica leaves. */
+  private repeat(what: string, work: () => Promise<void>): void {
+    const { signal } = this.leaving;
+    const loop = async (): Promise<void> => {
+      while (!signal.aborted) {
+        await work().catch((error: unknown) =>
+          this.log.warn({ error: String(error) }, `${what} failed; it is tried again`),
+        );
+        await sleep(this.config.heartbeatMs, undefined, { signal, ref: false }).catch(() => undefined);
+      }
+    };
+    loop().catch((error: unknown) => this.log.error({ err: error }, what));
   }
 
   /** Leaves in good order: no new changes, those under way get `drainMs`, then everything is released. */
   async stop(): Promise<void> {
-    this.leaving = true;
-    this.server.setServing(false);
-    this.restores.close();
-    await this.server.close(this.config.drainMs);
+    const { server, restores, pipeline, announcer, writer, leases, index, volume } = this.parts;
+    this.leaving.abort();
+    server.setServing(false);
+    restores.close();
+    await server.close(this.config.drainMs);
     const untilMs = performance.now() + this.config.drainMs;
-    while (this.pipeline.size > 0 && performance.now() < untilMs)
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    await this.announcer.settled(AbortSignal.timeout(this.config.drainMs));
-    for (const timer of this.timers) clearTimeout(timer);
-    await this.writer.close();
-    this.leases.close();
-    this.index.close();
-    await this.volume.close();
+    while (pipeline.size > 0 && performance.now() < untilMs) await sleep(DRAIN_STEP_MS);
+    await announcer.settled(AbortSignal.timeout(this.config.drainMs));
+    await writer.close();
+    leases.close();
+    index.close();
+    await volume.close();
   }
 }
-
-const partOf = ({ path, kind, source, precondition }: Intent) => ({
-  path,
-  deletes: kind === "DELETE",
-  createOnly: precondition.ifRevision === 0,
-  uploadId: source?.from === "upload" ? source.uploadId : undefined,
-});
