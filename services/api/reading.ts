@@ -59,7 +59,7 @@ export class Reading {
   async *revision(range: Range, revision: number): AsyncGenerator<Part> {
     using _slot = this.takeSlot();
     const info = await this.revisions.find(range.path, revision);
-    const content = info.full?.content;
+    const content = info.content;
     if (!content) refuse("revision", `${info.revision} is a delete and has no content`);
     const [from, to] = within(range, content.sizeBytes);
     yield headerOf({ revision: toRevision(this.volumeName, info), offset: BigInt(from), sizeBytes: BigInt(to - from) });

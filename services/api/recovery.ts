@@ -104,7 +104,7 @@ export class Recovery {
     if (revision === 0) refuse("revision", "must name the revision to go back to, from 1");
     this.mutations.enter();
     const info = await this.revisions.find(path, revision);
-    const content = info.full?.content;
+    const content = info.content;
     if (!content) refuse("revision", `${revision} is a delete and has no content; to repeat it, delete`);
     const source = { from: "revision" as const, revision, content };
     const intent = { path, kind: "ROLLBACK" as const, source, mode: content.mode };

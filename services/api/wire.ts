@@ -61,12 +61,12 @@ const timestampFromNs = (ns: bigint): Timestamp =>
 
 /** Whole nanoseconds, where durationFromMs of the library wants whole milliseconds. */
 export const toDuration = (ms: number): Duration =>
-  create(DurationSchema, { seconds: BigInt(Math.floor(ms / 1000)), nanos: Math.round((ms % 1000) * 1e6) });
+  create(DurationSchema, { seconds: BigInt(Math.floor(ms / 1000)), nanos: Math.trunc((ms % 1000) * 1e6) });
 
 export function toRevision(volume: string, info: RevisionInfo): v1.Revision {
-  const { record } = info.full ?? {};
+  const { record } = info;
   // An EXTERNAL revision is in the record of the change that found it, but none of what that one says is about it.
-  const made = record?.changes.find(({ path, revision }) => path === info.path && revision === info.revision);
+  const made = record.changes.find(({ path, revision }) => path === info.path && revision === info.revision);
   const etag = info.kind === "EXTERNAL" ? externalEtagOf(info.operation) : etagOf(info.operation);
   return create(v1.RevisionSchema, {
     volume,
@@ -80,7 +80,7 @@ export function toRevision(volume: string, info: RevisionInfo): v1.Revision {
     mode: info.mode,
     createTime: timestampFromMs(info.timeMs),
     etag: info.sha256 ? etag : "",
-    labels: made ? { ...record?.labels } : {},
+    labels: made ? { ...record.labels } : {},
     sourceRevision: BigInt(made?.sourceRevision ?? 0),
   });
 }
@@ -93,7 +93,7 @@ function changed(volume: string, record: OperationRecord, change: PathChange) {
   const { path, content, kind, revision } = change;
   const { operation, timeMs } = record;
   const plain = { sizeBytes: content?.sizeBytes ?? 0, mode: content?.mode ?? 0, sha256: content?.sha256 };
-  const info = { path, revision, kind, operation, timeMs, ...plain, full: { record, content } };
+  const info = { path, revision, kind, operation, timeMs, ...plain, record, content };
   const file: FileInfo = {
     path,
     type: "file",
@@ -109,7 +109,7 @@ function changed(volume: string, record: OperationRecord, change: PathChange) {
 
 export function toResult(volume: string, traceId: string, { receipt, timings }: Finished): v1.MutationResult {
   const { record } = receipt;
-  const change = record?.changes[0];
+  const change = record.changes[0];
   const made = record && change ? changed(volume, record, change) : undefined;
   return create(v1.MutationResultSchema, {
     ...made,

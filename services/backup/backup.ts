@@ -136,11 +136,9 @@ function check(intent: Intent, found: { etag: string; revision: number } | undef
   const { path, kind, precondition } = intent;
   const { etag, ifRevision } = precondition;
   if (ifRevision === 0 && found) throw new AlreadyExistsError({ path });
-  if (ifRevision !== undefined && ifRevision !== (found?.revision ?? 0)) {
-    const facts = { condition: "if_revision" as const, wanted: String(ifRevision) };
-    throw new PreconditionFailedError({ path, ...facts, found: String(found?.revision ?? 0) });
-  }
+  if (ifRevision !== undefined && ifRevision !== (found?.revision ?? 0))
+    throw new PreconditionFailedError({ path, condition: "if_revision", wanted: String(ifRevision), found });
   if (etag !== undefined && etag !== found?.etag)
-    throw new PreconditionFailedError({ path, condition: "etag", wanted: etag, found: found?.etag ?? "no file" });
+    throw new PreconditionFailedError({ path, condition: "etag", wanted: etag, found });
   if (kind === "DELETE" && !found) throw new PathNotFoundError({ path });
 }

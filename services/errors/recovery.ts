@@ -74,13 +74,17 @@ export class DrainingError extends RecoveryError {
 
 /** The one error whose outcome is open: the volume did not say, or this incarnation was declared dead. */
 export class OutcomeUnknownError extends RecoveryError {
-  constructor(details: { path: string; operationId: string }, cause?: unknown) {
+  constructor(details: { path: string; operationId: string; requestId?: string }, cause?: unknown) {
     super(
       "OUTCOME_UNKNOWN",
       "UNKNOWN",
       `It is not known yet whether ${details.path} was changed. Ask again with the same request_id: it returns the outcome and never changes the file twice.`,
       {
-        metadata: { path: details.path, operation_id: details.operationId },
+        metadata: {
+          path: details.path,
+          operation_id: details.operationId,
+          ...(details.requestId ? { request_id: details.requestId } : {}),
+        },
         outcome: "UNKNOWN",
         retryAfterMs: 1000,
         cause,

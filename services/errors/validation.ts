@@ -57,14 +57,22 @@ export class ChecksumMismatchError extends ValidationError {
 }
 
 export class PreconditionFailedError extends ValidationError {
-  constructor(details: { path: string; condition: "etag" | "if_revision"; wanted: string; found: string }) {
-    const { path, condition, wanted, found } = details;
+  /** `found` is undefined when there is no file. */
+  constructor(details: {
+    path: string;
+    condition: "etag" | "if_revision";
+    wanted: string;
+    found: { readonly etag: string; readonly revision: number } | undefined;
+  }) {
+    const { path, condition, wanted } = details;
+    const { etag, revision } = details.found ?? { etag: "", revision: 0 };
+    const found = details.found ? (condition === "etag" ? etag : String(revision)) : "none, since there is no file";
     super(
       "PRECONDITION_FAILED",
       "ABORTED",
       `${path} has ${condition} ${found}, not ${wanted}: somebody changed it since you read it. Nothing was changed; read it again and decide anew.`,
       {
-        metadata: { path, condition, wanted, found },
+        metadata: { path, condition, wanted, etag, revision },
         conditions: [{ type: condition, subject: path, description: `found ${found}, wanted ${wanted}` }],
       },
     );

@@ -32,6 +32,8 @@ export interface RevisionInfo {
   readonly mode: number;
   /** undefined for a delete. */
   readonly sha256: Uint8Array | undefined;
-  /** In full only where a single revision was asked for. */
-  readonly full: { readonly record: OperationRecord; readonly content: Content | undefined } | undefined;
+  /** The record that made it, or that found it made from outside. */
+  readonly record: OperationRecord;
+  /** undefined for a delete. */
+  readonly content: Content | undefined;
 }

@@ -11,6 +11,9 @@ import { type Head, type Heads, MissingRecordError } from "../protocol/heads.js"
 import type { Settler } from "../protocol/settle.js";
 import type { Files } from "./files.js";
 
+/** Records of a page read at once. */
+const READ_PARALLEL = 16;
+
 /**
  * The history of paths. The baton names the head; the index only saves walking the chain in the journals, and what it
  * does not have is read from there (I8).
@@ -44,12 +47,23 @@ export class Revisions {
     }
     const newest = before > 0 ? Math.min(before - 1, head.change.revision) : head.change.revision;
     const known = await this.index.revisions(path, newest, count);
+    const wanted = Array.from({ length: Math.min(count, newest) }, (_, back) => newest - back);
     const revisions: RevisionInfo[] = [];
-    for (let revision = newest; revision > 0 && revisions.length < count; revision--) {
-      const entry = known.get(revision) ?? (await this.fromChain(path, revision, head)).entry;
-      revisions.push(infoOf(path, entry, undefined));
+    for (let at = 0; at < wanted.length; at += READ_PARALLEL) {
+      const some = wanted.slice(at, at + READ_PARALLEL);
+      revisions.push(
+        ...(await Promise.all(some.map((revision) => this.full(path, revision, head, known.get(revision))))),
+      );
     }
     return { revisions, more: newest - revisions.length > 0 };
+  }
+
+  /** A revision with its record, which the index only helps to find: labels and sources are nowhere else. */
+  private async full(path: FilePath, revision: number, head: Head, hint?: RevisionEntry): Promise<RevisionInfo> {
+    const hinted = hint && (await this.heads.headAt(path, hint.operation).catch(ignoreMissing));
+    const entry = hinted && entryOf(hinted, revision);
+    const found = hinted && entry ? { entry, ...hinted } : await this.fromChain(path, revision, head);
+    return infoOf(path, found);
   }
 
   /** One revision with its content; 0 is the newest. Throws BACKUP_VERSION when there is none. */
@@ -58,10 +72,7 @@ export class Revisions {
     const wanted = revision === 0 ? (head?.change.revision ?? 0) : revision;
     if (!head || wanted < 1 || wanted > head.change.revision) throw new BackupVersionError({ path, revision });
     const { entry, record, change } = await this.fromChain(path, wanted, head);
-    const isExternal = entry.revision !== change.revision;
-    const external = change.external?.deleted === false ? change.external.content : undefined;
-    const content: Content | undefined = isExternal ? external : change.content;
-    return infoOf(path, entry, { record, content });
+    return infoOf(path, { entry, record, change });
   }
 
   /** The newest revision committed at or before `timeMs`; undefined when there was none yet. */
@@ -76,11 +87,7 @@ export class Revisions {
   }
 
   /** The record that made `revision`, by way of the index where it knows a nearby one, checked against the record. */
-  private async fromChain(
-    path: FilePath,
-    revision: number,
-    head: Head,
-  ): Promise<{ entry: RevisionEntry; record: OperationRecord; change: PathChange }> {
+  private async fromChain(path: FilePath, revision: number, head: Head): Promise<Found> {
     const newest = entryOf(head, revision);
     if (newest) return { entry: newest, ...head };
     const near = await this.index.revisions(path, revision + 1, 2).catch(() => new Map<number, RevisionEntry>());
@@ -100,7 +107,13 @@ export class Revisions {
 const entryOf = ({ record, change }: Head, revision: number): RevisionEntry | undefined =>
   entriesOf(record, change).find((entry) => entry.revision === revision);
 
-const infoOf = (path: FilePath, entry: RevisionEntry, full: RevisionInfo["full"]): RevisionInfo => ({
+interface Found {
+  readonly entry: RevisionEntry;
+  readonly record: OperationRecord;
+  readonly change: PathChange;
+}
+
+const infoOf = (path: FilePath, { entry, record, change }: Found): RevisionInfo => ({
   path,
   revision: entry.revision,
   kind: entry.kind,
@@ -109,8 +122,15 @@ const infoOf = (path: FilePath, entry: RevisionEntry, full: RevisionInfo["full"]
   sizeBytes: entry.sizeBytes,
   mode: entry.mode,
   sha256: entry.sha256.length > 0 ? entry.sha256 : undefined,
-  full,
+  record,
+  content: contentOf(change, entry.revision),
 });
+
+/** What `revision`, of the two that a change may have made, holds. */
+function contentOf(change: PathChange, revision: number): Content | undefined {
+  if (revision === change.revision) return change.content;
+  return change.external?.deleted === false ? change.external.content : undefined;
+}
 
 function ignoreMissing(error: unknown): undefined {
   if (!(error instanceof MissingRecordError)) throw error;

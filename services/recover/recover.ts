@@ -23,7 +23,8 @@ export class Recover {
   async run(plan: Plan, lease: Lease, failure: unknown): Promise<Receipt> {
     const { operation } = plan;
     const { attempt } = lease;
-    const names = { path: operation.intents[0]?.path ?? "", operationId: operation.id };
+    const path = operation.intents[0]?.path ?? "";
+    const names = { path, operationId: operation.id, requestId: operation.requestId };
     let outcome: "NOT_COMMITTED" | "COMMITTED" | "UNKNOWN";
     try {
       const reason = failure instanceof SafeOperationError ? failure.reason : "INTERNAL";

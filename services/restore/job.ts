@@ -170,7 +170,7 @@ export class RestoreJob {
     const isSame = live?.sha256 && source.sha256 && sameBytes(live.sha256, source.sha256) && live.mode === source.mode;
     if (isSame) return { ...item, action: "UNCHANGED", sizeBytes };
     const found = await this.revisions.find(source.path, source.revision);
-    const content = found.full?.content;
+    const content = found.content;
     if (!content) throw new Error(`revision ${source.revision} has no content`);
     if (this.request.dryRun) return { ...item, action: "RESTORED", sizeBytes };
     const intent: Intent = {

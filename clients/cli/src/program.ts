@@ -1,0 +1,232 @@
+import { readFileSync } from "node:fs";
+import { SafefileClient } from "@safefile/client";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import * as browse from "./browse.js";
+import * as change from "./change.js";
+import type { CommandContext } from "./command-context.js";
+import { doctor } from "./doctor/doctor.js";
+import { EXIT, EXIT_HELP, failureOf, linesOf } from "./failure.js";
+import { cat, get } from "./get.js";
+import { Output, type Streams } from "./output.js";
+import { put } from "./put.js";
+import { restore, watch } from "./restore.js";
+import { parseWhen } from "./when.js";
+
+const ADDRESS = "127.0.0.1:7420";
+const PARALLEL = 16;
+const PARALLEL_MAX = 64;
+const MODE_MAX = 0o777;
+
+interface GlobalOptions {
+  readonly address: string;
+  readonly volume?: string;
+  readonly json?: boolean;
+  readonly progress?: boolean;
+}
+
+export interface Surroundings extends Streams {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly signal: AbortSignal;
+  readonly now: () => Date;
+}
+
+/** Runs one command line and returns its exit code. */
+export async function runCommand(args: readonly string[], around: Surroundings): Promise<number> {
+  const { command, run } = programOf(around);
+  try {
+    await command.parseAsync([...args], { from: "user" });
+    return run.exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    const { address, json } = command.opts<GlobalOptions>();
+    const failure = failureOf(error, address);
+    if (json) around.stderr.write(`${JSON.stringify({ error: failure })}\n`);
+    else for (const line of linesOf(failure)) around.stderr.write(`${line}\n`);
+    return failure.exitCode;
+  }
+}
+
+function programOf(around: Surroundings) {
+  const run = { exitCode: EXIT.ok as number };
+  const command = new Command("safefile")
+    .description("Safe file changes on a shared volume: validated, locked, backed up, verified, published at once.")
+    .version(version())
+    .addOption(new Option("--address <host:port>", "a replica; also SAFEFILE_ADDRESS").default(ADDRESS))
+    .option("--volume <name>", "the volume, when a replica serves several")
+    .option("--json", "results for programs: one document, or an object a line for lists and progress")
+    .option("--progress", "show progress also where nobody watches")
+    .option("--no-progress", "show no progress")
+    .addHelpText("after", EXIT_HELP)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void around.stdout.write(text),
+      writeErr: (text) => void around.stderr.write(text),
+    })
+    .showHelpAfterError("(safefile --help lists the commands)");
+  // Neither of the two flags given is a wish of its own.
+  command.setOptionValueWithSource("progress", undefined, "default");
+  if (around.env.SAFEFILE_ADDRESS) command.setOptionValueWithSource("address", around.env.SAFEFILE_ADDRESS, "env");
+
+  /** Gives a command its connection, and ends it. */
+  const connected =
+    <A extends unknown[]>(action: (context: CommandContext, ...args: A) => Promise<void>) =>
+    async (...args: [...A, Command]) => {
+      const { address, volume, json, progress } = command.opts<GlobalOptions>();
+      const client = new SafefileClient({ address, ...(volume === undefined ? {} : { volume }) });
+      const output = new Output(around, json ?? false);
+      const { signal, now } = around;
+      try {
+        await action({ client, address, output, progress, signal, now }, ...(args as unknown as A));
+      } finally {
+        client.close();
+      }
+    };
+
+  changes(command, connected);
+  reads(command, connected);
+  restores(command, connected, around);
+  command
+    .command("doctor <dir>")
+    .description("test whether a directory can be a volume; needs no server, leaves nothing behind")
+    .action(async (dir: string) => {
+      const sound = await doctor(dir, new Output(around, command.opts<GlobalOptions>().json ?? false));
+      run.exitCode = sound ? EXIT.ok : EXIT.failed;
+    });
+  return { command, run };
+}
+
+type Connected = <A extends unknown[]>(
+  action: (context: CommandContext, ...args: A) => Promise<void>,
+) => (...args: [...A, Command]) => Promise<void>;
+
+function changes(program: Command, connected: Connected): void {
+  changing(program.command("put <local> <path>"))
+    .description("write a file, stdin (-) or, with -r, all files of a directory")
+    .option("-r, --recursive", "a directory with all below it; symlinks are skipped and counted")
+    .option("--if-changed", "skip what is there already with the same SHA-256 and mode")
+    .option("--mode <octal>", "permission bits instead of the local ones", octal)
+    .addOption(parallel())
+    .action(connected(put));
+  changing(program.command("rm <path>"))
+    .description("delete a file; its content stays as a revision")
+    .option("-r, --recursive", "a directory with all below it")
+    .action(connected(change.rm));
+  changing(program.command("rollback <path>"))
+    .argument("<revision>", "its number, from `safefile log`", positive)
+    .description("make an earlier revision the live file again, as a new revision")
+    .action(connected(change.rollback));
+  program
+    .command("rebuild-index")
+    .description("build the index again from the volume")
+    .action(connected(change.rebuildIndex));
+}
+
+function reads(program: Command, connected: Connected): void {
+  program
+    .command("get <path> <local>")
+    .description("read a file to a local one, to stdout (-) or, with -r, a directory")
+    .option("-r, --recursive", "a directory with all below it")
+    .option("--revision <number>", "an earlier revision", positive)
+    .addOption(parallel())
+    .action(connected(get));
+  program
+    .command("cat <path>")
+    .description("write a file to stdout")
+    .option("--revision <number>", "an earlier revision", positive)
+    .action(connected(cat));
+  program
+    .command("ls [path]")
+    .description("list a directory")
+    .option("-r, --recursive", "also everything below")
+    .option("-l, --long", "type, mode, size, revision and time")
+    .action(
+      connected((context, path: string | undefined, options: browse.LsOptions) =>
+        browse.ls(context, path ?? "", options),
+      ),
+    );
+  program.command("stat <path>").description("what is at a path").action(connected(browse.stat));
+  program.command("log <path>").description("the revisions of a file, newest first").action(connected(browse.log));
+}
+
+function restores(program: Command, connected: Connected, around: Surroundings): void {
+  program
+    .command("restore <path>")
+    .description("bring a file or, with --tree, a directory back to how it was")
+    .option("--as-of <time>", "2026-05-04T13:00:00Z, or how long ago as 10m, 2h, 1d", (text) =>
+      parseWhen(text, around.now()),
+    )
+    .option("--as-of-operation <id>", "just after this operation, from `safefile log`")
+    .option("--tree", "everything at and below the path; . is the whole volume")
+    .option("--to <path>", "restore to here and leave the path alone")
+    .option("--include <glob>", "only what matches; may be repeated", repeated)
+    .option("--exclude <glob>", "not what matches; may be repeated", repeated)
+    .option("--delete-extra", "also delete files that did not exist then")
+    .addOption(
+      new Option("--overwrite <policy>", "what to do with files that are there")
+        .choices(["always", "never"])
+        .default("always"),
+    )
+    .option("--dry-run", "only say what would be done")
+    .option("--request-id <id>", "repeat an earlier call safely")
+    .option("--watch", "show progress until it ends (default)", true)
+    .option("--no-watch", "start it and return")
+    .action(connected(restore));
+  program
+    .command("watch <restore-id>")
+    .description("show the progress of a restore until it ends")
+    .option("--cursor <cursor>", "go on after this event")
+    .action(connected(watch));
+}
+
+/** Of this package. */
+function version(): string {
+  const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+/** What all changes of one path take. */
+function changing(command: Command): Command {
+  return command
+    .option("--request-id <id>", "repeat an earlier call safely: what it did is not done twice")
+    .option("--if-revision <number>", "only if the file is this revision; 0: only if nothing is there", whole)
+    .option("--etag <etag>", "only if the file has this etag")
+    .option("--label <key=value>", "kept with the revision; may be repeated", label);
+}
+
+function parallel(): Option {
+  return new Option("--parallel <files>", `how many files at once, up to ${PARALLEL_MAX}`)
+    .default(PARALLEL)
+    .argParser((text) => {
+      const files = positive(text);
+      if (files > PARALLEL_MAX) throw new InvalidArgumentError(`At most ${PARALLEL_MAX}.`);
+      return files;
+    });
+}
+
+function whole(text: string): number {
+  const number = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(number)) throw new InvalidArgumentError("Give a whole number.");
+  return number;
+}
+
+function positive(text: string): number {
+  const number = whole(text);
+  if (number === 0) throw new InvalidArgumentError("Give a number from 1.");
+  return number;
+}
+
+function octal(text: string): number {
+  const mode = Number.parseInt(text, 8);
+  if (!/^[0-7]{1,4}$/.test(text) || mode > MODE_MAX) throw new InvalidArgumentError("Give octal digits, 0 to 777.");
+  return mode;
+}
+
+function repeated(text: string, before: readonly string[] = []): readonly string[] {
+  return [...before, text];
+}
+
+function label(text: string, before: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> {
+  const at = text.indexOf("=");
+  if (at < 1) throw new InvalidArgumentError("Give a label as key=value.");
+  return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
+}

@@ -1,0 +1,317 @@
+import { createHash } from "node:crypto";
+import type { DescMessage, DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import { type ChannelCredentials, credentials as grpcCredentials } from "@grpc/grpc-js";
+import { type CallOptions, type ChangeOptions, mutationOptions } from "./call-options.js";
+import { type CallContext, Channel } from "./channel.js";
+import type { UploadSource } from "./chunks.js";
+import { Download } from "./download.js";
+import type { FileInfo, MutationOptions, MutationResult, Revision } from "./gen/safefile/v1/common_pb.js";
+import { FileOpsService } from "./gen/safefile/v1/file_ops_service_pb.js";
+import {
+  type RebuildIndexResponse,
+  RecoveryService,
+  type StartRestoreResponse,
+  type WatchRestoreResponse,
+} from "./gen/safefile/v1/recovery_service_pb.js";
+import { type RestoreOptions, restoreRequest, type WatchOptions, watchRestore } from "./restore.js";
+import { RETRY_DEFAULT, type RetryPolicy } from "./retry.js";
+import { type UploadOptions, upload } from "./upload.js";
+
+export interface ClientOptions {
+  /** host:port, or several as `ipv4:10.0.0.1:7420,10.0.0.2:7420`: the first that answers is used. */
+  readonly address: string;
+  /** Plain text unless given: the service listens on loopback only until it can authenticate callers. */
+  readonly credentials?: ChannelCredentials;
+  /** How long a call may take, repeats included. Time given to wait for a lock is added. Default 30 s. */
+  readonly deadlineMs?: number;
+  /** How long a stream of content may stand still. Default 60 s. */
+  readonly idleMs?: number;
+  /** The volume of all calls. The replica's only volume unless given. */
+  readonly volume?: string;
+  readonly windows?: Windows;
+  readonly retry?: Partial<RetryPolicy>;
+}
+
+/** How much is on its way at once, in bytes. */
+export interface Windows {
+  /** What the server may send before it is read. Default 4 MiB; HTTP/2's own 64 KiB halves the speed. */
+  readonly receiveBytes?: number;
+  /** One chunk of an upload, at most 1 MiB. Default 256 KiB. */
+  readonly chunkBytes?: number;
+}
+
+export interface ListOptions extends CallOptions {
+  /** Also everything below. */
+  readonly recursive?: boolean;
+  /** Entries fetched at once. Default 1,000. */
+  readonly pageSize?: number;
+}
+
+export interface ReadOptions extends CallOptions {
+  readonly offset?: number;
+  /** The most bytes to read. */
+  readonly limit?: number;
+}
+
+export interface WholeReadOptions extends ReadOptions {
+  /** More than this throws a RangeError. Default 64 MiB. */
+  readonly bytesMax?: number;
+}
+
+export interface WriteOptions extends ChangeOptions {
+  /** The permission bits. Those of the file, or 0644 for a new one, unless given. */
+  readonly mode?: number;
+}
+
+export interface RemoveOptions extends ChangeOptions {
+  /** A directory with all below it. */
+  readonly recursive?: boolean;
+}
+
+const DEADLINE_MS = 30_000;
+const IDLE_MS_MAX = 60_000;
+/** Rebuilding reads every journal. */
+const REBUILD_DEADLINE_MS = 60 * 60_000;
+const RECEIVE_BYTES = 4 * 1024 * 1024;
+const CHUNK_BYTES = 256 * 1024;
+/** WriteFile takes this much; more goes as UploadFile. */
+const WRITE_BYTES_MAX = 1024 * 1024;
+const CHUNK_BYTES_MAX = 1024 * 1024;
+const WHOLE_BYTES_MAX = 64 * 1024 * 1024;
+const PAGE_SIZE = 1_000;
+
+/** Safe file changes over gRPC. One client holds one connection and may be used by many calls at once. */
+export class SafefileClient {
+  readonly #channel: Channel;
+  readonly #options: ClientOptions;
+  readonly #chunkBytes: number;
+
+  constructor(options: ClientOptions) {
+    this.#chunkBytes = options.windows?.chunkBytes ?? CHUNK_BYTES;
+    if (!(this.#chunkBytes > 0 && this.#chunkBytes <= CHUNK_BYTES_MAX)) {
+      throw new RangeError(`windows.chunkBytes must be from 1 to ${CHUNK_BYTES_MAX}`);
+    }
+    this.#options = options;
+    this.#channel = new Channel({
+      address: options.address,
+      credentials: options.credentials ?? grpcCredentials.createInsecure(),
+      receiveBytes: options.windows?.receiveBytes ?? RECEIVE_BYTES,
+      retry: { ...RETRY_DEFAULT, ...options.retry },
+    });
+  }
+
+  /** What is at a path now. Empty is the root. */
+  async stat(path: string, options: CallOptions = {}): Promise<FileInfo> {
+    const { file } = await this.call(FileOpsService.method.statFile, { volume: this.#volume(options), path }, options);
+    return present(file);
+  }
+
+  /** The entries of a directory, sorted, over all pages. */
+  async *list(path = "", options: ListOptions = {}): AsyncGenerator<FileInfo> {
+    const { recursive = false, pageSize = PAGE_SIZE } = options;
+    const request = { volume: this.#volume(options), path, recursive, pageSize };
+    for (let pageToken = ""; ; ) {
+      const page = await this.call(FileOpsService.method.listFiles, { ...request, pageToken }, options);
+      yield* page.files;
+      pageToken = page.nextPageToken;
+      if (pageToken === "") return;
+    }
+  }
+
+  /** A whole small file at once. */
+  async read(path: string, options: WholeReadOptions = {}): Promise<{ bytes: Uint8Array; file: FileInfo }> {
+    const { bytes, download } = await this.#whole(() => this.download(path, options), options);
+    return { bytes, file: present(download.file) };
+  }
+
+  /** A file of any size, as it arrives. What it yields is whole only once it has ended without an error. */
+  download(path: string, options: ReadOptions = {}): Promise<Download> {
+    const request = { volume: this.#volume(options), path, ...rangeOf(options) };
+    return this.#open(path, options, () => this.#channel.serverStream(FileOpsService.method.readFile, request));
+  }
+
+  /** Creates or replaces a file. More than 1 MiB travels as an upload. */
+  async write(path: string, bytes: Uint8Array, options: WriteOptions = {}): Promise<MutationResult> {
+    const sha256 = createHash("sha256").update(bytes).digest();
+    if (bytes.length > WRITE_BYTES_MAX) return this.upload(path, bytes, { ...options, sha256 });
+    const mode = options.mode === undefined ? {} : { mode: options.mode };
+    const { result } = await this.#change(FileOpsService.method.writeFile, options, (carried) => ({
+      ...carried,
+      ...mode,
+      path,
+      data: bytes,
+      sha256,
+    }));
+    return present(result);
+  }
+
+  /** Creates or replaces a file of any size. No more of the source is read than the server takes. */
+  upload(path: string, source: UploadSource, options: UploadOptions = {}): Promise<MutationResult> {
+    const size = options.sizeBytes ?? (source instanceof Uint8Array ? source.length : undefined);
+    return upload(source, options, {
+      channel: this.#channel,
+      chunkBytes: this.#chunkBytes,
+      idleMsMax: this.#idleMsMax,
+      answerMsMax: this.#deadlineMs(options),
+      header: {
+        volume: this.#volume(options),
+        path,
+        options: mutationOptions(options),
+        ...(options.mode === undefined ? {} : { mode: options.mode }),
+        ...(size === undefined ? {} : { sizeBytes: BigInt(size) }),
+        ...(options.sha256 === undefined ? {} : { sha256: options.sha256 }),
+      },
+    });
+  }
+
+  /** Deletes a file. Its content stays as the revision `backupRevision`. */
+  async remove(path: string, options: RemoveOptions = {}): Promise<MutationResult> {
+    const recursive = options.recursive ?? false;
+    const { result } = await this.#change(FileOpsService.method.deleteFile, options, (carried) => ({
+      ...carried,
+      path,
+      recursive,
+    }));
+    return present(result);
+  }
+
+  /** The revisions of a path, newest first, over all pages. */
+  async *revisions(path: string, options: Omit<ListOptions, "recursive"> = {}): AsyncGenerator<Revision> {
+    const request = { volume: this.#volume(options), path, pageSize: options.pageSize ?? PAGE_SIZE };
+    for (let pageToken = ""; ; ) {
+      const page = await this.call(RecoveryService.method.listRevisions, { ...request, pageToken }, options);
+      yield* page.revisions;
+      pageToken = page.nextPageToken;
+      if (pageToken === "") return;
+    }
+  }
+
+  /** The content of a revision at once. 0 is the newest. */
+  async readRevision(
+    path: string,
+    revision: number | bigint,
+    options: WholeReadOptions = {},
+  ): Promise<{ bytes: Uint8Array; revision: Revision }> {
+    const open = () => this.downloadRevision(path, revision, options);
+    const { bytes, download } = await this.#whole(open, options);
+    return { bytes, revision: present(download.revision) };
+  }
+
+  /** The content of a revision of any size, as it arrives; also of a file that is deleted now. 0 is the newest. */
+  downloadRevision(path: string, revision: number | bigint, options: ReadOptions = {}): Promise<Download> {
+    const request = { volume: this.#volume(options), path, revision: BigInt(revision), ...rangeOf(options) };
+    return this.#open(path, options, () => this.#channel.serverStream(RecoveryService.method.readRevision, request));
+  }
+
+  /** Makes an earlier revision the live file again, as a new revision. */
+  async rollback(path: string, revision: number | bigint, options: ChangeOptions = {}): Promise<MutationResult> {
+    const { result } = await this.#change(RecoveryService.method.rollbackFile, options, (carried) => ({
+      ...carried,
+      path,
+      revision: BigInt(revision),
+    }));
+    return present(result);
+  }
+
+  /** Starts to restore a file or a tree, and returns at once. */
+  startRestore(path: string, options: RestoreOptions): Promise<StartRestoreResponse> {
+    const request = restoreRequest(path, this.#volume(options), options);
+    return this.#channel.unary(RecoveryService.method.startRestore, request, this.#context(options, request.requestId));
+  }
+
+  /** The events of a restore until it ends, also across a restart of the server. */
+  watchRestore(restoreId: string, options: WatchOptions = {}): AsyncGenerator<WatchRestoreResponse> {
+    return watchRestore(this.#channel, restoreId, options);
+  }
+
+  /** Builds the index again from the volume. */
+  rebuildIndex(options: CallOptions = {}): Promise<RebuildIndexResponse> {
+    const request = { volume: this.#volume(options) };
+    return this.call(RecoveryService.method.rebuildIndex, request, { deadlineMs: REBUILD_DEADLINE_MS, ...options });
+  }
+
+  /**
+   * Any other unary RPC, by its generated descriptor: `client.call(AdminService.method.getReport, {})`. It is
+   * repeated while the service is UNAVAILABLE, so give a change its `options.requestId`.
+   */
+  call<I extends DescMessage, O extends DescMessage>(
+    method: DescMethodUnary<I, O>,
+    request: MessageInitShape<I>,
+    options: CallOptions = {},
+  ): Promise<MessageShape<O>> {
+    return this.#channel.unary(method, request, this.#context(options, undefined));
+  }
+
+  /** Ends the connection. Calls that are under way finish. */
+  close(): void {
+    this.#channel.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** `request` is given what all changes carry; its id is the same for all attempts. */
+  async #change<I extends DescMessage, O extends DescMessage>(
+    method: DescMethodUnary<I, O>,
+    options: ChangeOptions,
+    request: (carried: { volume: string; options: MutationOptions }) => MessageInitShape<I>,
+  ): Promise<MessageShape<O>> {
+    const carried = { volume: this.#volume(options), options: mutationOptions(options) };
+    return this.#channel.unary(method, request(carried), this.#context(options, carried.options.requestId));
+  }
+
+  /** Until the header is here nothing was given to the caller, so it may be repeated. */
+  async #open(
+    path: string,
+    { signal }: CallOptions,
+    start: () => Parameters<typeof Download.open>[0],
+  ): Promise<Download> {
+    const retry = this.#channel.retry();
+    for (;;) {
+      try {
+        return await Download.open(start(), { path, idleMsMax: this.#idleMsMax, signal });
+      } catch (failure) {
+        await retry.after(failure, signal);
+      }
+    }
+  }
+
+  async #whole(open: () => Promise<Download>, options: WholeReadOptions) {
+    const retry = this.#channel.retry();
+    for (;;) {
+      const download = await open();
+      try {
+        return { bytes: await download.bytes(options.bytesMax ?? WHOLE_BYTES_MAX), download };
+      } catch (failure) {
+        await retry.after(failure, options.signal);
+      }
+    }
+  }
+
+  #context(options: ChangeOptions, requestId: string | undefined): CallContext {
+    return { deadlineMs: this.#deadlineMs(options), signal: options.signal, requestId };
+  }
+
+  #deadlineMs({ deadlineMs, lockWaitMs }: ChangeOptions): number {
+    return deadlineMs ?? (this.#options.deadlineMs ?? DEADLINE_MS) + (lockWaitMs ?? 0);
+  }
+
+  get #idleMsMax(): number {
+    return this.#options.idleMs ?? IDLE_MS_MAX;
+  }
+
+  #volume({ volume }: CallOptions): string {
+    return volume ?? this.#options.volume ?? "";
+  }
+}
+
+function rangeOf({ offset, limit }: ReadOptions): { offset: bigint; limit: bigint } {
+  return { offset: BigInt(offset ?? 0), limit: BigInt(limit ?? 0) };
+}
+
+/** A field that every answer has. */
+function present<T>(field: T | undefined): T {
+  if (field === undefined) throw new TypeError("the server's answer lacks a field that it always has");
+  return field;
+}
