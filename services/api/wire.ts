@@ -109,7 +109,7 @@ function changed(volume: string, record: OperationRecord, change: PathChange) {
 
 export function toResult(volume: string, traceId: string, { receipt, timings }: Finished): v1.MutationResult {
   const { record } = receipt;
-  const change = record.changes[0];
+  const change = record?.changes[0];
   const made = record && change ? changed(volume, record, change) : undefined;
   return create(v1.MutationResultSchema, {
     ...made,

@@ -8,7 +8,7 @@ import { JournalCorruptError, JournalReader, readFrameAt } from "./reader.js";
 import { decodeAbort, decodeOperation, encodeAbort, encodeOperation } from "./record.js";
 import type { Appended, JournalWriter } from "./writer.js";
 
-/** Where the records of one incarnation are: 16 bytes an operation, by sequence of its id. */
+/** Where the records of one incarnation are: by sequence of its id. */
 class Table {
   private readonly positions: (Omit<Position, "incarnation"> | undefined)[] = [];
   set(sequence: number, at: Position): void {

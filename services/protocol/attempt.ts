@@ -206,6 +206,8 @@ export class Attempt implements AsyncDisposable {
     const isOurs = await went(this.volume.rename(this.name, fenced), ["ENOENT"]);
     const found = await this.whatBecame();
     this.fencedByRival = !isOurs && found === "STOPPED";
+    // Published by link and fenced all the same: its second name would later look like that of a stopped operation.
+    if (found === "COMMITTED") await went(this.volume.unlink(fenced), ["ENOENT"]);
     if (this.record && found !== "STOPPED") return found === "COMMITTED" ? "COMMITTED" : "UNKNOWN";
     if (this.record) await this.journals.abort(this.operation, reason);
     // The fenced name must stay until this incarnation is closed; what it holds need not.

@@ -89,6 +89,13 @@ export class Batons {
     await went(this.volume.rename(this.volume.control(single), this.volume.control(batonName(baton))), ["ENOENT"]);
   }
 
+  /** Makes a lost `.born` anew beside a baton that is there, so that a listing that misses the baton makes no second. */
+  async keepBorn(hash: PathHash): Promise<void> {
+    const born = this.volume.control(bornName(hash));
+    if (await this.volume.stat(born)) return;
+    await went(this.volume.createWith(born, `births/lost.${hash}`, true), ["EEXIST"]);
+  }
+
   private async makeDirectories(hash: PathHash): Promise<void> {
     const outer = this.volume.control(`batons/${hash.slice(0, 2)}`);
     const inner = this.volume.control(batonDirectory(hash));

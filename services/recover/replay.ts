@@ -120,6 +120,7 @@ export class Replay {
         await this.beBornAgain(path);
         continue;
       }
+      await this.batons.keepBorn(hash);
       if (await this.belongsToAfter(seen)) return false;
       const operation = known.chain.at(-1) ?? NO_OPERATION;
       const head = await this.heads.headAt(path, operation);
@@ -185,9 +186,16 @@ export class Replay {
       await this.keepUnknown(path, held);
       const gone = this.volume.control(`${stagedName(operation)}/${DELETED}`);
       if (!(await went(this.volume.rename(held, gone), ["ENOENT"])) && (await this.volume.stat(held))) return false;
+      // Put there from outside after we looked: not ours to remove.
+      if ((await this.volume.stat(gone))?.type === "directory") await this.keepFound(operation, gone);
     }
     await removeTree(this.volume, stagedName(operation));
     return true;
+  }
+
+  private async keepFound(operation: OperationId, gone: Name): Promise<void> {
+    await went(this.volume.makeDirectory(this.volume.control("found")), ["EEXIST"]);
+    await went(this.volume.rename(gone, this.volume.control(`found/${operation}`)), ["ENOENT"]);
   }
 
   /** What lies where the head should be, and is no revision at all, gets another name under `found/`: a person may
@@ -221,8 +229,8 @@ export class Replay {
     if (!live) return content === undefined;
     await using held = live;
     const stats = await this.volume.stat(held);
+    if (stats && stats.type !== "file") return true;
     if (!content || !stats) return !content && !stats;
-    if (stats.type !== "file") return true;
     if (stats.sizeBytes !== content.sizeBytes || stats.mode !== content.mode) return false;
     const sha256 = await this.digestAt(held, stats.sizeBytes);
     return sha256 !== undefined && sameBytes(sha256, content.sha256);

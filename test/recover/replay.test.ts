@@ -41,6 +41,7 @@ const DAMAGES: Record<string, (volume: string, file: string, older: Buffer) => P
     for (const name of await readdir(directory))
       if (name.startsWith(hashOf(file))) await rm(path.join(directory, name));
   },
+  ".born lost": (volume, file) => rm(path.join(batonDirectory(volume, file), `${hashOf(file)}.born`)),
   nothing: async () => undefined,
 };
 
@@ -95,6 +96,11 @@ async function checkAll(cluster: Cluster, ledger: Ledger): Promise<void> {
   assert(client);
   await ledger.check(client);
   await assert.rejects(client.stat("tree/deleted.dat"), { reason: "PATH_NOT_FOUND" });
+  for (const file of new Set(ledger.entries.map((entry) => entry.path)))
+    assert(
+      (await readdir(batonDirectory(cluster.volume, file))).includes(`${hashOf(file)}.born`),
+      `${file} has no .born`,
+    );
   // The service goes on from there.
   for (const file of new Set(ledger.entries.map((entry) => entry.path))) {
     const result = await client.write(file, contentOf(`${file}-after`, 300));
@@ -137,6 +143,21 @@ test("what is no revision of a damaged file is kept under found/, not thrown awa
   const kept = await readFile(path.join(cluster.volume, ".safefile/found", found[0] as string), "utf8");
   assert.equal(kept, "from somebody outside");
   await ledger.check(cluster.clients[0] as (typeof cluster.clients)[0]);
+});
+
+test("I1: a directory from outside where a file was deleted stays, with all that was acknowledged below it", async (t) => {
+  const cluster = await Cluster.start(Cleanup.of(t), 1);
+  const client = cluster.clients[0] as (typeof cluster.clients)[0];
+  await client.write("a", contentOf("file", 100));
+  await client.remove("a");
+  await client.write("a/b", contentOf("below", 100));
+  await mkdir(path.join(cluster.volume, "a/sub"));
+  await writeFile(path.join(cluster.volume, "a/sub/outside.txt"), "outside");
+  await cluster.running[0]?.replica.kill();
+  await pretendReboot(cluster.volume);
+  await cluster.add(0);
+  assert.equal(nameIn((await cluster.clients[0]?.read("a/b"))?.bytes ?? Buffer.alloc(0)), "below");
+  assert.equal(await readFile(path.join(cluster.volume, "a/sub/outside.txt"), "utf8"), "outside");
 });
 
 test("the same start of the host replays nothing: an outside change stays what it is", async (t) => {

@@ -46,7 +46,7 @@ export const syncDirectory: Check = {
     await using handle = await scratch.disk.open(scratch.at(this.name), "r");
     const code = await codeOf(handle.sync());
     return code === "no error"
-      ? ok("a directory was synced after a rename", "Names can be made durable, so the journal can be checkpointed.")
+      ? ok("a directory was synced after a rename", "Names can be made durable: journals and objects are found again.")
       : fail(`fsync of a directory: ${code}`, "Checkpoints could not promise that names survive a power cut (I1).");
   },
 };

@@ -39,7 +39,7 @@ export const linkExclusive: Check = {
     await disk.writeFile(other!, "other");
     const made = await codeOf(disk.link(first!, second!));
     if (made !== "no error") {
-      return fail(`link: ${made}`, "Uploads and displaced revisions are kept by hard links: this cannot be a volume.");
+      return fail(`link: ${made}`, "Uploads and new files are published by links: this cannot be a volume.");
     }
     const refused = await codeOf(disk.link(other!, second!));
     const content = await disk.readFile(second!, "utf8");

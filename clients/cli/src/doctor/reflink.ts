@@ -17,7 +17,7 @@ export const reflink: Check = {
       ? ok("supported", "Files changed from outside are kept without copying their bytes.")
       : ok(
           `not supported (${code})`,
-          "Files changed from outside are kept by a hard link or a copy, which takes space and time.",
+          "Large contents are copied into the store, which takes space and time.",
         );
   },
 };

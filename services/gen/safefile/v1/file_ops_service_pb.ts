@@ -55,7 +55,7 @@ export const StatFileRequestSchema: GenMessage<StatFileRequest> = /*@__PURE__*/
  */
 export type StatFileResponse = Message<"safefile.v1.StatFileResponse"> & {
   /**
-   * The entry. A symbolic link is described itself, not followed.
+   * The entry. A symbolic link, FIFO, socket or device is PATH_INVALID; ListFiles shows that it is there.
    *
    * @generated from field: safefile.v1.FileInfo file = 1;
    */
@@ -734,8 +734,8 @@ export type DeleteFileRequest = Message<"safefile.v1.DeleteFileRequest"> & {
   options?: MutationOptions | undefined;
 
   /**
-   * Delete a directory with all that is below it, as one transaction. False deletes a file or an empty
-   * directory, and answers DIRECTORY_NOT_EMPTY for one that is not.
+   * Delete a directory with all that is below it, as one transaction. A server that cannot yet answers
+   * NOT_IMPLEMENTED when it is set. False deletes a file; a directory is PATH_INVALID.
    *
    * @generated from field: bool recursive = 4;
    */

@@ -300,7 +300,7 @@ export type MutationOptions = Message<"safefile.v1.MutationOptions"> & {
 
   /**
    * Who goes first among those waiting for one path: higher first, -100 to 100, zero is normal. Others are
-   * INVALID_ARGUMENT. Equal ones go in order of arrival, and waiting raises it, so that nobody starves.
+   * INVALID_ARGUMENT. Equal ones go in order of arrival.
    *
    * @generated from field: int32 priority = 5;
    */

@@ -17,7 +17,7 @@
 //             upload_offset   of an upload: how many bytes the server holds
 //
 // and, where they fit, BadRequest (which field), PreconditionFailure (which condition), RetryInfo (when to
-// try again), ResourceInfo (what was not found) or QuotaFailure (which limit).
+// try again) or ResourceInfo (what was not found).
 //
 // Retry by the gRPC code: UNAVAILABLE may be repeated as it is, with the same request_id and after RetryInfo;
 // ABORTED means read again, decide again, then call again; all others need another request or a person.
@@ -139,7 +139,7 @@ export enum ErrorReason {
 
   /**
    * The path stayed locked by others for as long as the call would wait. ABORTED when lock_wait ran out,
-   * DEADLINE_EXCEEDED when the call's own deadline did; metadata names the holder. Try later or wait longer.
+   * DEADLINE_EXCEEDED when the call's own deadline did; Try later or wait longer.
    *
    * @generated from enum value: ERROR_REASON_LOCK_TIMEOUT = 20;
    */
@@ -235,7 +235,7 @@ export enum ErrorReason {
   VOLUME_UNAVAILABLE = 81,
 
   /**
-   * No space, no inodes or no quota left on the volume. RESOURCE_EXHAUSTED with QuotaFailure. Reads, aborts
+   * No space, no inodes or no quota left on the volume. RESOURCE_EXHAUSTED. Reads, aborts
    * and pruning still work; free some space.
    *
    * @generated from enum value: ERROR_REASON_VOLUME_FULL = 82;
@@ -243,7 +243,7 @@ export enum ErrorReason {
   VOLUME_FULL = 82,
 
   /**
-   * The volume is mounted, or was turned, read-only. FAILED_PRECONDITION with PreconditionFailure. Reads
+   * The volume is mounted, or was turned, read-only. FAILED_PRECONDITION. Reads
    * still work; an administrator looks at it.
    *
    * @generated from enum value: ERROR_REASON_VOLUME_READ_ONLY = 83;
@@ -251,8 +251,8 @@ export enum ErrorReason {
   VOLUME_READ_ONLY = 83,
 
   /**
-   * Too much at once: streams, queued operations or bytes in flight. RESOURCE_EXHAUSTED with QuotaFailure and
-   * RetryInfo. Send less at a time. (One request over a size limit is ARGUMENT_INVALID.)
+   * Too much at once: streams, queued operations or bytes in flight. RESOURCE_EXHAUSTED with
+   * RetryInfo. Send less at a time. One request over a size limit: INVALID_ARGUMENT. Send it in parts.
    *
    * @generated from enum value: ERROR_REASON_LIMIT_EXCEEDED = 100;
    */
