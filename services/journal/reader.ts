@@ -82,7 +82,8 @@ export class JournalReader {
         break;
       }
       if (frame === "short" || frame === undefined) {
-        if (this.reading === "strict") await this.assertTornTail(open, this.offset + at, sequence);
+        if (this.reading === "strict" && !(await this.isTornTail(open, this.offset + at, sequence)))
+          return await this.readWindow(windowBytes); // it has come meanwhile
         break;
       }
       if (frame.sequence !== sequence + 1)
@@ -102,10 +103,10 @@ export class JournalReader {
   }
 
   /**
-   * Throws when a later frame says that the record due here was durable once. Valid frames of the same group prove
+   * False when the record due here has been written since we looked. Throws when a later frame says that the record due here was durable once. Valid frames of the same group prove
    * nothing: of a group that was never flushed, any pages may have reached the disk.
    */
-  private async assertTornTail(handle: Handle, from: number, sequence: number): Promise<void> {
+  private async isTornTail(handle: Handle, from: number, sequence: number): Promise<boolean> {
     for (let offset = from; ; offset += WINDOW_BYTES) {
       // Windows overlap by the largest record, so that none hides on a seam.
       const window = Buffer.allocUnsafe(WINDOW_BYTES + FRAME_HEADER_BYTES + this.recordBytesMax);
@@ -113,11 +114,19 @@ export class JournalReader {
       for (let found = bytes.indexOf(this.id); found !== -1; found = bytes.indexOf(this.id, found + 1)) {
         if (found < 24 || found - 24 + offset <= from) continue;
         const frame = decodeFrame(bytes, found - 24, this.id, this.recordBytesMax);
-        if (typeof frame === "object" && frame.durableSequence > sequence)
-          throw this.corrupt(from - this.offset, `bad record, though sequence ${frame.sequence} says it was durable`);
+        if (typeof frame !== "object" || frame.durableSequence <= sequence) continue;
+        if (await this.hasCome(handle, from, sequence)) return false;
+        throw this.corrupt(from - this.offset, `bad record, though sequence ${frame.sequence} says it was durable`);
       }
-      if (bytes.length < window.length) return;
+      if (bytes.length < window.length) return true;
     }
+  }
+
+  /** Whether the record due at `from` is there by now: another process may be writing this journal. */
+  private async hasCome(handle: Handle, from: number, sequence: number): Promise<boolean> {
+    const bytes = Buffer.allocUnsafe(FRAME_HEADER_BYTES + this.recordBytesMax);
+    const frame = decodeFrame(bytes.subarray(0, await handle.read(bytes, from)), 0, this.id, this.recordBytesMax);
+    return typeof frame === "object" && frame.sequence === sequence + 1;
   }
 
   private corrupt(at: number, problem: string): JournalCorruptError {

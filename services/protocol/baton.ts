@@ -80,7 +80,8 @@ export class Batons {
       const content = birthName(operation, hash);
       if (await went(this.volume.createWith(own, content, this.volume.kind === "network"), ["EEXIST"])) {
         const first = await went(this.volume.link(own, born), ["EEXIST"]);
-        if (!first) await went(this.volume.unlink(own), ["ENOENT"]);
+        // A survivor may have linked our file for us: then it is the one that becomes the baton.
+        if (!first && (await this.volume.readSmall(born)) !== content) await went(this.volume.unlink(own), ["ENOENT"]);
       }
     }
     const single = await this.volume.readSmall(born);

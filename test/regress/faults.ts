@@ -1,0 +1,47 @@
+/**
+ * Flushes and closes that fail, below everything that Safefile does about it: the real call is made, and then an
+ * error is reported instead of its success. Import this before anything that imports services/volume.
+ */
+import fs from "node:fs";
+
+export type Call = "fdatasync" | "fsync" | "close";
+
+/** Says whether `call` on the file named `at` is to fail; undefined while all goes well. */
+let failing: ((call: Call, at: string) => boolean) | undefined;
+
+/** From now on `call` fails with EIO, `times` times, for the first files whose name matches. */
+export function failNext(call: Call, name: RegExp, times = 1): { readonly left: number } {
+  const state = { left: times };
+  failing = (made, at) => {
+    if (made !== call || state.left === 0 || !name.test(at)) return false;
+    state.left -= 1;
+    return true;
+  };
+  return state;
+}
+
+export function failNoMore(): void {
+  failing = undefined;
+}
+
+type Done = (error?: Error | null) => void;
+
+for (const call of ["fdatasync", "fsync", "close"] as const) {
+  const real = fs[call] as (fd: number, done?: Done) => void;
+  const flawed = (fd: number, done?: Done): void => {
+    const fails = failing?.(call, nameOf(fd)) === true;
+    real(fd, (error) => {
+      if (fails) done?.(Object.assign(new Error(`EIO: i/o error, ${call}`), { code: "EIO" }));
+      else done?.(error);
+    });
+  };
+  Object.assign(fs, { [call]: flawed });
+}
+
+function nameOf(fd: number): string {
+  try {
+    return fs.readlinkSync(`/proc/self/fd/${fd}`);
+  } catch {
+    return "";
+  }
+}
