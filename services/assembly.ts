@@ -166,7 +166,7 @@ export async function assemble(config: Config, log: Logger, gate: Gate, leave: L
   };
   const restores = new Restores(incarnation, journals, index, files, listing, revisions, change, config);
   const uploads = new Uploads(volume, incarnation, config);
-  const mutations = new Mutations(config.volumeName, config, incarnation, pipeline, uploads, gate);
+  const mutations = new Mutations(config.volumeName, config, incarnation, pipeline, uploads, files, gate);
   const reading = new Reading(config.volumeName, files, revisions, store, config.readsMax);
   const fileOps = new FileOps(mutations, files, listing, reading, config);
   const recovery = new Recovery(mutations, revisions, reading, rebuild, restores, incarnation);

@@ -20,8 +20,9 @@ const list = z.preprocess(
 
 /** Without authentication, everybody who reaches the port may change files: so only this host may reach it. */
 function isLoopback(listen: string): boolean {
-  const host = listen.slice(0, listen.lastIndexOf(":")).replace(/^\[(.*)\]$/, "$1");
-  if (host === "localhost" || host === "::1") return true;
+  const host = listen.slice(0, listen.lastIndexOf(":"));
+  // In brackets only: without them the port would be taken for the last part of an address that is no loopback.
+  if (host === "localhost" || host === "[::1]") return true;
   return isIP(host) === 4 && host.startsWith("127.");
 }
 
@@ -29,6 +30,7 @@ export const schema = z.strictObject({
   listen: z
     .string()
     .regex(/:\d{1,5}$/, "must be host:port")
+    .refine((listen) => Number(listen.slice(listen.lastIndexOf(":") + 1)) <= 65_535, "has a port above 65535")
     .refine(isLoopback, "must be a loopback address (127.0.0.1, ::1, localhost): there is no authentication yet")
     .default("127.0.0.1:7420")
     .describe("Address of the gRPC server. Port 0 takes a free one."),

@@ -34,8 +34,6 @@ const leave = (reason: string): void => {
 
 const replica = await Replica.start(config, log, leave);
 const address = await replica.serve();
-log.info({ address, incarnation: replica.id, volume: config.volumeName }, "ready");
-
 let stopping = false;
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
   process.on(signal, () => {
@@ -51,3 +49,6 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
       );
   });
 }
+
+// Last: whoever waits for it may send a signal at once.
+log.info({ address, incarnation: replica.id, volume: config.volumeName }, "ready");

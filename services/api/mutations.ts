@@ -5,8 +5,10 @@ import type { Intent } from "../model/operation-request.js";
 import { beginOperation } from "../pipeline/begin.js";
 import type { Finished, Pipeline } from "../pipeline/pipeline.js";
 import type { Incarnation } from "../protocol/incarnation.js";
+import type { Files } from "../query/files.js";
+import { checkPreconditions } from "../validate/preconditions.js";
 import type { CallContext } from "./call.js";
-import { type Options, toResult } from "./wire.js";
+import { type Options, toFileInfo, toResult } from "./wire.js";
 
 /** Whether the replica takes changes at the moment. */
 export interface Gate {
@@ -27,6 +29,7 @@ export class Mutations {
     private readonly incarnation: Incarnation,
     private readonly pipeline: Pipeline,
     readonly uploads: Uploads,
+    private readonly files: Files,
     private readonly gate: Gate,
   ) {}
 
@@ -37,7 +40,12 @@ export class Mutations {
   }
 
   async run(intent: Omit<Intent, "precondition">, options: Options, context: CallContext): Promise<MutationResult> {
-    return toResult(this.volumeName, context.traceId, await this.finish(intent, options, context));
+    const result = toResult(this.volumeName, context.traceId, await this.finish(intent, options, context));
+    if (!options.validateOnly) return result;
+    // Nothing was locked, so this is what holds now; the change itself is checked again under the lock.
+    const found = await this.files.peek(intent.path);
+    checkPreconditions({ ...intent, precondition: options.precondition }, found);
+    return { ...result, ...(found ? { file: toFileInfo(this.volumeName, found) } : {}) };
   }
 
   finish(intent: Omit<Intent, "precondition">, options: Options, context: CallContext): Promise<Finished> {

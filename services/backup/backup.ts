@@ -1,11 +1,4 @@
-import {
-  AlreadyExistsError,
-  BackupStorageError,
-  IndexUnavailableError,
-  PathNotFoundError,
-  PathNotPlainError,
-  PreconditionFailedError,
-} from "../errors/index.js";
+import { BackupStorageError, IndexUnavailableError, PathNotPlainError } from "../errors/index.js";
 import type { Journals } from "../journal/journals.js";
 import type { Lease } from "../lock/lease.js";
 import type { Content } from "../model/content.js";
@@ -18,6 +11,7 @@ import { etagOf, type Head, type Heads, outsideEtagOf } from "../protocol/heads.
 import { volumeError } from "../protocol/said.js";
 import type { Store } from "../store/store.js";
 import type { Plan } from "../validate/plan.js";
+import { checkPreconditions } from "../validate/preconditions.js";
 import { type LiveName, NotPlainError, type Stat, unless, type Volume } from "../volume/volume.js";
 import type { Base, PathBase } from "./base.js";
 import { capture } from "./capture.js";
@@ -83,7 +77,8 @@ export class Backup {
     const revision = (head?.change.revision ?? 0) + (stats.isHead ? 0 : 1);
     const etag = stats.isHead ? head && etagOf(head.record.operation) : stats.found && outsideEtagOf(stats.found);
     // Before anything is kept, so that a refused request leaves nothing behind.
-    check(intent, stats.found && { etag: etag ?? "", revision });
+    // A file changed from outside is no revision yet, so it matches none.
+    checkPreconditions(intent, stats.found && { etag: etag ?? "", revision: stats.isHead ? revision : 0 });
     let external: ExternalChange | undefined;
     let content: Content | undefined = head?.change.content;
     if (!stats.isHead) {
@@ -130,15 +125,4 @@ export class Backup {
       await new Promise((resolve) => setTimeout(resolve, SETTLE_STEP_MS));
     }
   }
-}
-
-function check(intent: Intent, found: { etag: string; revision: number } | undefined): void {
-  const { path, kind, precondition } = intent;
-  const { etag, ifRevision } = precondition;
-  if (ifRevision === 0 && found) throw new AlreadyExistsError({ path });
-  if (ifRevision !== undefined && ifRevision !== (found?.revision ?? 0))
-    throw new PreconditionFailedError({ path, condition: "if_revision", wanted: String(ifRevision), found });
-  if (etag !== undefined && etag !== found?.etag)
-    throw new PreconditionFailedError({ path, condition: "etag", wanted: etag, found });
-  if (kind === "DELETE" && !found) throw new PathNotFoundError({ path });
 }

@@ -35,3 +35,15 @@ export class RevisionCorruptError extends BackupError {
     );
   }
 }
+
+/** As RevisionCorruptError, before it is known which revisions the damaged record holds. */
+export class JournalDamagedError extends BackupError {
+  constructor(details: { where: string }, cause?: unknown) {
+    super(
+      "REVISION_CORRUPT",
+      "DATA_LOSS",
+      `A record of the journal does not read back as it was written (${details.where}). It was not used and nothing was changed; an administrator should look at the volume.`,
+      { metadata: details, cause },
+    );
+  }
+}

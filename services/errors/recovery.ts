@@ -10,6 +10,7 @@ export class RestoreError extends RecoveryError {
   ) {
     super("RECOVERY_RESTORE", status, details.problem, {
       metadata: details.restoreId ? { restore_id: details.restoreId } : {},
+      ...(status === "NOT_FOUND" ? { resource: { type: "safefile/restore", name: details.restoreId ?? "" } } : {}),
     });
   }
 }

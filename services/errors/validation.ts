@@ -91,14 +91,14 @@ export class AlreadyExistsError extends ValidationError {
 }
 
 export class RequestIdReusedError extends ValidationError {
-  constructor(details: { requestId: string; operationId: string }) {
+  constructor(details: { requestId: string; operationId: string; field?: string }) {
     super(
       "REQUEST_ID_REUSED",
       "INVALID_ARGUMENT",
       `Request id ${details.requestId} was used for another change, ${details.operationId}. Nothing was changed; give every new change a new id.`,
       {
         metadata: { request_id: details.requestId, operation_id: details.operationId },
-        fields: [{ field: "options.request_id", description: "was used with another payload" }],
+        fields: [{ field: details.field ?? "options.request_id", description: "was used with another payload" }],
       },
     );
   }

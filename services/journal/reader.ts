@@ -4,7 +4,8 @@ import { decodeFrame, FRAME_HEADER_BYTES, type Frame, incarnationBytes } from ".
 import { type Position, segmentName } from "./position.js";
 
 /** How to take what follows the last valid record: `strict` looks through all of the segment for a sign that it was a
- * record once; `following` a live writer leaves it for the next time. */
+ * record once; `following` a live writer leaves it for the next time, and
+ * goes on behind what is proven damaged. */
 export type Reading = "strict" | "following";
 
 const WINDOW_BYTES = 1024 * 1024;
@@ -84,7 +85,11 @@ export class JournalReader {
       if (frame === "short" || frame === undefined) {
         if (this.reading === "strict" && !(await this.isTornTail(open, this.offset + at, sequence)))
           return await this.readWindow(windowBytes); // it has come meanwhile
-        break;
+        const next = this.reading === "following" ? this.behindDamage(bytes, at, sequence) : undefined;
+        if (!next) break;
+        if (await this.hasCome(open, this.offset + at, sequence)) return await this.readWindow(windowBytes);
+        [at, sequence] = next;
+        continue;
       }
       if (frame.sequence !== sequence + 1)
         throw this.corrupt(at, `sequence ${frame.sequence} where ${sequence + 1} was due`);
@@ -120,6 +125,18 @@ export class JournalReader {
       }
       if (bytes.length < window.length) return true;
     }
+  }
+
+  /**
+   * Where the records go on behind damage: at the first later one that vouches for what should be at `at`. Whoever
+   * follows looks for single records, and one that is damaged must not take the sound ones with it.
+   */
+  private behindDamage(bytes: Buffer, at: number, sequence: number): [at: number, sequence: number] | undefined {
+    for (let found = bytes.indexOf(this.id, at); found !== -1; found = bytes.indexOf(this.id, found + 1)) {
+      const frame = found - 24 > at && decodeFrame(bytes, found - 24, this.id, this.recordBytesMax);
+      if (typeof frame === "object" && frame.durableSequence > sequence) return [found - 24, frame.sequence - 1];
+    }
+    return undefined;
   }
 
   /** Whether the record due at `from` is there by now: another process may be writing this journal. */

@@ -25,7 +25,7 @@ const RESERVED = /^(\.safefile.*|\.nfs.*|\.glusterfs|\.snapshot|\.snapshots|lost
 /** Controls, lone surrogates, the replacement character, and characters that make two names look alike. */
 const FORBIDDEN =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it refuses
-  /[\u0000-\u001f\u007f\ufffd\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]|\p{Surrogate}/u;
+  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\ufffd\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]|\p{Surrogate}/u;
 
 /** Why `path` is not the one spelling of a name that Safefile serves; undefined when it is (I13). */
 export function problemOfPath(path: string): string | undefined {

@@ -1,15 +1,20 @@
 import {
   InternalError,
+  JournalDamagedError,
   SafeOperationError,
   VolumeFullError,
   VolumeReadOnlyError,
   VolumeUnavailableError,
 } from "../errors/index.js";
+import { JournalCorruptError } from "../journal/reader.js";
 import { codeOf } from "../volume/volume.js";
 import { EarlierOutcome } from "./earlier-outcome.js";
+import { MissingRecordError } from "./heads.js";
 
 /** What the file system says, in words for callers; undefined for what is not its saying. */
 export function volumeError(failure: unknown): SafeOperationError | undefined {
+  if (failure instanceof JournalCorruptError || failure instanceof MissingRecordError)
+    return new JournalDamagedError({ where: failure.message }, failure);
   switch (codeOf(failure)) {
     case "ENOSPC":
     case "EDQUOT":

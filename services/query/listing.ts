@@ -49,7 +49,7 @@ export class Listing {
   ): AsyncGenerator<FilePath> {
     const [from = "", ...rest] = after;
     for (const { name, type } of await this.entries(directory, isTop)) {
-      if (name < from) continue;
+      if (compareNames(name, from) < 0) continue;
       const path = childOf(directory, name);
       if (!path) continue;
       if (name !== from) yield path;
@@ -62,7 +62,7 @@ export class Listing {
       const entries = await unless(isTop ? [] : ["ENOENT", "ENOTDIR"], this.volume.listLive(directory));
       if (entries && entries.length > this.entriesMax)
         throw new LimitExceededError({ field: "path", limit: `${this.entriesMax} entries in one directory` });
-      return (entries ?? []).sort((left, right) => (left.name < right.name ? -1 : 1));
+      return (entries ?? []).sort((left, right) => compareNames(left.name, right.name));
     } catch (error) {
       if (error instanceof NotPlainError && !isTop) return [];
       if (error instanceof NotPlainError) throw new PathNotPlainError({ path: directory, what: error.what });
@@ -74,6 +74,9 @@ export class Listing {
     }
   }
 }
+
+/** Byte by byte, as in UTF-8: JavaScript's own order differs beyond 16 bits. */
+const compareNames = (left: string, right: string): number => Buffer.compare(Buffer.from(left), Buffer.from(right));
 
 /** undefined for what somebody outside gave a name that Safefile refuses. */
 function childOf(directory: FilePath | "", name: string): FilePath | undefined {

@@ -1,4 +1,4 @@
-import { BackupVersionError } from "../errors/index.js";
+import { BackupVersionError, PathNotPlainError } from "../errors/index.js";
 import { entriesOf } from "../index/entries.js";
 import type { RevisionEntry } from "../index/entry.js";
 import type { Index } from "../index/index.js";
@@ -42,7 +42,9 @@ export class Revisions {
   async page(path: FilePath, before: number, count: number): Promise<{ revisions: RevisionInfo[]; more: boolean }> {
     const head = await this.head(path);
     if (!head) {
-      await this.files.stat(path); // throws for nothing; a file that the service never wrote has no revisions yet
+      // Throws for nothing; a file that the service never wrote has no revisions yet.
+      const { type } = await this.files.stat(path);
+      if (type !== "file") throw new PathNotPlainError({ path, what: type });
       return { revisions: [], more: false };
     }
     const newest = before > 0 ? Math.min(before - 1, head.change.revision) : head.change.revision;

@@ -71,6 +71,9 @@ export class Rebuild {
   }
 
   private async rebuild(): Promise<Rebuilt> {
+    // A damaged journal is met before anything is forgotten: then the index stays as it was.
+    for (const incarnation of await this.journals.incarnations())
+      for await (const _scanned of this.journals.scan(incarnation));
     // Cleared first: whatever is committed from now on is announced by whoever commits it, and what was committed
     // before is in the journals that are read below.
     await this.index.clear();

@@ -46,7 +46,7 @@ export class Restores {
   start(request: RestoreRequest, requestId: string, traceId: string): RestoreJob {
     const earlier = [...this.jobs.values()].find((job) => requestId !== "" && job.requestId === requestId);
     if (earlier && JSON.stringify(earlier.request) === JSON.stringify(request)) return earlier;
-    if (earlier) throw new RequestIdReusedError({ requestId, operationId: earlier.id });
+    if (earlier) throw new RequestIdReusedError({ requestId, operationId: earlier.id, field: "request_id" });
     const running = [...this.jobs.values()].filter((job) => job.isRunning).length;
     if (running >= this.limits.restoresMax)
       throw new OverloadedError({ what: "restores under way", limit: this.limits.restoresMax });

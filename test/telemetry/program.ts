@@ -142,7 +142,7 @@ async function call(scenario: string, sequence: number): Promise<Report["calls"]
       if (key === "traceparent") handedOn = value;
     });
     if (scenario === "read") return void (await redis.get(`meta:${path}`));
-    const pipeline = new Pipeline(stages(scenario, inside), observer, 1, () => undefined);
+    const pipeline = new Pipeline(stages(scenario, inside), observer, 1);
     const { receipt } = await pipeline.run(operation(sequence));
     span.set({ "safefile.operation.id": receipt.operation });
   });

@@ -15,9 +15,6 @@ export const reflink: Check = {
     const code = await codeOf(clone);
     return code === "no error"
       ? ok("supported", "Files changed from outside are kept without copying their bytes.")
-      : ok(
-          `not supported (${code})`,
-          "Large contents are copied into the store, which takes space and time.",
-        );
+      : ok(`not supported (${code})`, "Large contents are copied into the store, which takes space and time.");
   },
 };

@@ -409,8 +409,7 @@ export type UploadHeader = Message<"safefile.v1.UploadHeader"> & {
   path: string;
 
   /**
-   * How. Unset means the defaults of MutationOptions. A precondition is checked before any byte is taken, and
-   * again at commit.
+   * How. Unset means the defaults of MutationOptions. A precondition is checked once all bytes are here.
    *
    * @generated from field: safefile.v1.MutationOptions options = 3;
    */

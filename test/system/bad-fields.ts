@@ -1,0 +1,252 @@
+import { create } from "@bufbuild/protobuf";
+import { DurationSchema } from "@bufbuild/protobuf/wkt";
+import { crc32c } from "@node-rs/crc32";
+import { PreconditionSchema } from "../../services/gen/safefile/v1/common_pb.js";
+import { OverwritePolicy } from "../../services/gen/safefile/v1/recovery_service_pb.js";
+import { type BadCase, CHANGES, file, LARGE, now, type Options, recovery, restore, SMALL, upload } from "./bad-case.js";
+import { ask, type Call } from "./raw.js";
+
+const MIB = 1024 * 1024;
+const token = (text: string) => Buffer.from(text).toString("base64url");
+const labels = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, at) => [`key-${at}`, ""]));
+const wait = (seconds: number, nanos = 0) => create(DurationSchema, { seconds: BigInt(seconds), nanos });
+const when = (ifRevision: number | undefined, etag = "") =>
+  create(PreconditionSchema, { etag, ...(ifRevision === undefined ? {} : { ifRevision: BigInt(ifRevision) }) });
+
+const invalid =
+  (rpc: string, reason = "ARGUMENT_INVALID") =>
+  (what: string, call: Call, field: string): BadCase => ({ rpc, what, call, code: "INVALID_ARGUMENT", reason, field });
+const other =
+  (rpc: string) =>
+  (what: string, call: Call, code: string, reason: string): BadCase => ({ rpc, what, call, code, reason });
+
+const OPTIONS: readonly (readonly [what: string, options: Options, field: string])[] = [
+  ["a request_id of 129 characters", { requestId: "x".repeat(129) }, "request_id"],
+  ["a request_id with a space", { requestId: "a b" }, "request_id"],
+  ["a request_id with a line feed", { requestId: "a\n" }, "request_id"],
+  ["a request_id beyond ASCII", { requestId: "é" }, "request_id"],
+  ["17 labels", { labels: labels(17) }, "labels"],
+  ["a label without a key", { labels: { "": "x" } }, "labels"],
+  ["a label with a key of 65 characters", { labels: { ["k".repeat(65)]: "x" } }, "labels"],
+  ["a label with a value of 257 characters", { labels: { k: "x".repeat(257) } }, "labels"],
+  ["a priority of 101", { priority: 101 }, "priority"],
+  ["a priority of -101", { priority: -101 }, "priority"],
+  ["a lock_wait below zero", { lockWait: wait(-1) }, "lock_wait"],
+  ["a lock_wait just below zero", { lockWait: wait(0, -1) }, "lock_wait"],
+  ["a lock_wait above the limit", { lockWait: wait(3_600) }, "lock_wait"],
+  ["a lock_wait of centuries", { lockWait: wait(315_576_000_000) }, "lock_wait"],
+  ["an etag without quotes", { precondition: when(undefined, "x-1-2-3") }, "precondition.etag"],
+  ["an etag with a quote inside", { precondition: when(undefined, '"a"b"') }, "precondition.etag"],
+  ["an etag of 300 characters", { precondition: when(undefined, `"${"x".repeat(298)}"`) }, "precondition.etag"],
+  ["an if_revision below zero", { precondition: when(-1) }, "precondition.if_revision"],
+];
+
+const BAD_OPTIONS = CHANGES.flatMap(({ rpc, prefix, call }): BadCase[] => [
+  ...OPTIONS.map(([what, options, field]) => invalid(rpc)(what, call(options), `${prefix}.${field}`)),
+  other(rpc)("a lock_id", call({ lockId: "x" }), "UNIMPLEMENTED", "NOT_IMPLEMENTED"),
+  other(rpc)("another etag", call({ precondition: when(undefined, '"x"') }), "ABORTED", "PRECONDITION_FAILED"),
+  other(rpc)("an earlier if_revision", call({ precondition: when(1) }), "ABORTED", "PRECONDITION_FAILED"),
+  other(rpc)("an if_revision to come", call({ precondition: when(3) }), "ABORTED", "PRECONDITION_FAILED"),
+  other(rpc)(
+    "an if_revision of all bits",
+    call({ precondition: create(PreconditionSchema, { ifRevision: 2n ** 63n - 1n }) }),
+    "ABORTED",
+    "PRECONDITION_FAILED",
+  ),
+  invalid(rpc, "REQUEST_ID_REUSED")(
+    "a request_id that stands for another change",
+    call({ requestId: "used-before" }),
+    `${prefix}.request_id`,
+  ),
+  rpc === "DeleteFile"
+    ? invalid(rpc)("if_revision zero", call({ precondition: when(0) }), `${prefix}.precondition.if_revision`)
+    : other(rpc)("if_revision zero", call({ precondition: when(0) }), "ALREADY_EXISTS", "ALREADY_EXISTS"),
+]);
+
+const volume = "elsewhere";
+const BAD_VOLUMES: BadCase[] = (
+  [
+    ["StatFile", ask(file.statFile, { volume, path: "a.txt" })],
+    ["ListFiles", ask(file.listFiles, { volume })],
+    ["ReadFile", ask(file.readFile, { volume, path: "a.txt" })],
+    ["WriteFile", ask(file.writeFile, { volume, path: "a.txt", data: SMALL })],
+    ["UploadFile", upload({ volume })],
+    ["DeleteFile", ask(file.deleteFile, { volume, path: "a.txt" })],
+    ["ListRevisions", ask(recovery.listRevisions, { volume, path: "a.txt" })],
+    ["ReadRevision", ask(recovery.readRevision, { volume, path: "a.txt", revision: 1n })],
+    ["RollbackFile", ask(recovery.rollbackFile, { volume, path: "a.txt", revision: 1n })],
+    ["RebuildIndex", ask(recovery.rebuildIndex, { volume })],
+    ["StartRestore", restore({ volume })],
+  ] as const
+).map(([rpc, call]) => other(rpc)("another volume", call, "NOT_FOUND", "VOLUME_UNKNOWN"));
+
+const stat = other("StatFile");
+const list = invalid("ListFiles");
+const read = invalid("ReadFile");
+const write = invalid("WriteFile");
+const sent = invalid("UploadFile");
+const damaged = invalid("UploadFile", "CHECKSUM_MISMATCH");
+const revisions = invalid("ListRevisions");
+const revision = invalid("ReadRevision");
+const rollback = invalid("RollbackFile");
+
+const listed = (pageToken: string, path = "") => ask(file.listFiles, { path, pageToken });
+const paged = (pageToken: string) => ask(recovery.listRevisions, { path: "a.txt", pageToken });
+const reading = (range: object) => ask(file.readFile, { path: "a.txt", ...range });
+const writing = (change: object) => ask(file.writeFile, { path: "a.txt", data: SMALL, ...change });
+const rereading = (range: object) => ask(recovery.readRevision, { path: "a.txt", revision: 1n, ...range });
+const back = (path: string, to: bigint) => ask(recovery.rollbackFile, { path, revision: to });
+
+const header = { part: { case: "header" as const, value: { path: "a.txt" } } };
+const chunk = (data: Uint8Array, offset: number, sum?: number) => ({
+  part: {
+    case: "chunk" as const,
+    value: { data, offset: BigInt(offset), ...(sum === undefined ? {} : { crc32c: sum }) },
+  },
+});
+const uploading = (...messages: Parameters<typeof ask<typeof file.uploadFile>>[1][]) =>
+  ask(file.uploadFile, ...messages);
+
+const READS: BadCase[] = [
+  stat("a path with nothing there", ask(file.statFile, { path: "none.txt" }), "NOT_FOUND", "PATH_NOT_FOUND"),
+  other("ListFiles")("no directory", ask(file.listFiles, { path: "none" }), "NOT_FOUND", "PATH_NOT_FOUND"),
+  list("a page_size below zero", ask(file.listFiles, { pageSize: -1 }), "page_size"),
+  list("a page_token out of the air", listed("!!!"), "page_token"),
+  list("a page_token with padding", listed(`${token("a.txt")}=`), "page_token"),
+  list("a page_token that is no path", listed(token("../a.txt")), "page_token"),
+  list("a page_token of another directory", listed(token("a.txt"), "dir"), "page_token"),
+  other("ReadFile")("a path with nothing there", ask(file.readFile, { path: "none" }), "NOT_FOUND", "PATH_NOT_FOUND"),
+  read("a revision below zero", reading({ revision: -1n }), "revision"),
+  read("an offset below zero", reading({ offset: -1n }), "offset"),
+  read("a limit below zero", reading({ limit: -1n }), "limit"),
+  read("the revision of a delete", ask(file.readFile, { path: "gone.txt", revision: 2n }), "revision"),
+  other("ReadFile")("no such revision", reading({ revision: 99n }), "NOT_FOUND", "BACKUP_VERSION"),
+  other("ReadFile")("a revision of all bits", reading({ revision: 2n ** 63n - 1n }), "NOT_FOUND", "BACKUP_VERSION"),
+];
+
+const WRITES: BadCase[] = [
+  write("a mode of 01000", writing({ mode: 0o1000 }), "mode"),
+  write("a setuid mode", writing({ mode: 0o4755 }), "mode"),
+  write("a sha256 of 31 bytes", writing({ sha256: Buffer.alloc(31) }), "sha256"),
+  write("more than 1 MiB", writing({ data: Buffer.alloc(MIB + 1) }), "data"),
+  ...[SMALL, LARGE].map((data) =>
+    invalid("WriteFile", "CHECKSUM_MISMATCH")(
+      `${data.length} bytes with another sha256`,
+      writing({ data, sha256: Buffer.alloc(32, 1) }),
+      "sha256",
+    ),
+  ),
+  sent("no message at all", uploading(), "header"),
+  sent("no header", uploading(chunk(SMALL, 0)), "header"),
+  sent("two headers", uploading(header, header), "chunk"),
+  sent("a second header after large content", uploading(header, chunk(LARGE, 0), header), "chunk"),
+  sent("a message with nothing in it", uploading(header, {}), "chunk"),
+  sent(
+    "a chunk with a gap before it",
+    uploading(header, chunk(LARGE, 0), chunk(SMALL, LARGE.length + 1)),
+    "chunk.offset",
+  ),
+  sent("a chunk that overlaps", uploading(header, chunk(LARGE, 0), chunk(SMALL, LARGE.length - 1)), "chunk.offset"),
+  sent("a chunk before the start", uploading(header, chunk(SMALL, -1)), "chunk.offset"),
+  sent("a chunk of more than 1 MiB", upload({}, Buffer.alloc(MIB + 1)), "chunk.data"),
+  sent("a mode of 01000", upload({ mode: 0o1000 }), "header.mode"),
+  sent("a sha256 of 31 bytes", upload({ sha256: Buffer.alloc(31) }), "header.sha256"),
+  sent("a size below zero", upload({ sizeBytes: -1n }), "header.size_bytes"),
+  damaged("small content with another sha256", upload({ sha256: Buffer.alloc(32, 1) }), "header.sha256"),
+  damaged("large content with another sha256", upload({ sha256: Buffer.alloc(32, 1) }, LARGE, SMALL), "header.sha256"),
+  damaged("a chunk with another crc32c", uploading(header, chunk(SMALL, 0, crc32c(SMALL) ^ 1)), "chunk.crc32c"),
+  damaged(
+    "a second chunk with another crc32c",
+    uploading(header, chunk(LARGE, 0, crc32c(LARGE)), chunk(SMALL, LARGE.length, 1)),
+    "chunk.crc32c",
+  ),
+  damaged("less than its size_bytes", upload({ sizeBytes: BigInt(LARGE.length + 1) }, LARGE), "header.size_bytes"),
+  damaged("more than its size_bytes", upload({ sizeBytes: BigInt(LARGE.length - 1) }, LARGE), "header.size_bytes"),
+  damaged("a size_bytes of all bits", upload({ sizeBytes: 2n ** 63n - 1n }, SMALL), "header.size_bytes"),
+  other("UploadFile")("an upload_id", upload({ uploadId: "mine" }), "UNIMPLEMENTED", "NOT_IMPLEMENTED"),
+  other("DeleteFile")("nothing there", ask(file.deleteFile, { path: "none" }), "NOT_FOUND", "PATH_NOT_FOUND"),
+  other("DeleteFile")("no parent", ask(file.deleteFile, { path: "no/one" }), "NOT_FOUND", "PATH_NOT_FOUND"),
+  other("DeleteFile")("a deleted file", ask(file.deleteFile, { path: "gone.txt" }), "NOT_FOUND", "PATH_NOT_FOUND"),
+  other("DeleteFile")(
+    "recursive, which comes later",
+    ask(file.deleteFile, { path: "dir", recursive: true }),
+    "UNIMPLEMENTED",
+    "NOT_IMPLEMENTED",
+  ),
+];
+
+const HISTORY: BadCase[] = [
+  other("ListRevisions")(
+    "a path without history",
+    ask(recovery.listRevisions, { path: "none" }),
+    "NOT_FOUND",
+    "PATH_NOT_FOUND",
+  ),
+  revisions("a page_size below zero", ask(recovery.listRevisions, { path: "a.txt", pageSize: -1 }), "page_size"),
+  revisions("a page_token out of the air", paged("!!!"), "page_token"),
+  revisions("a page_token that is no number", paged(token("a.txt")), "page_token"),
+  revisions("a page_token below zero", paged(token("-1")), "page_token"),
+  revision("a revision below zero", rereading({ revision: -1n }), "revision"),
+  revision("an offset below zero", rereading({ offset: -1n }), "offset"),
+  revision("a limit below zero", rereading({ limit: -1n }), "limit"),
+  revision("a delete", ask(recovery.readRevision, { path: "gone.txt", revision: 2n }), "revision"),
+  revision("the newest, which is a delete", ask(recovery.readRevision, { path: "gone.txt" }), "revision"),
+  other("ReadRevision")("no such revision", rereading({ revision: 99n }), "NOT_FOUND", "BACKUP_VERSION"),
+  rollback("revision zero", back("a.txt", 0n), "revision"),
+  rollback("a revision below zero", back("a.txt", -1n), "revision"),
+  rollback("a delete", back("gone.txt", 2n), "revision"),
+  other("RollbackFile")("no such revision", back("a.txt", 99n), "NOT_FOUND", "BACKUP_VERSION"),
+  other("RollbackFile")("a path without history", back("none", 1n), "NOT_FOUND", "BACKUP_VERSION"),
+];
+
+const start = invalid("StartRestore");
+const tree = { path: "dir", tree: true } as const;
+const as = (operation: string) => ({ point: { case: "asOfOperation" as const, value: operation } });
+
+const RESTORES: BadCase[] = [
+  start("no point", restore({ point: { case: undefined } }), "point"),
+  start("a time in the future", restore({ point: { case: "asOfTime", value: now(3_600) } }), "as_of_time"),
+  start("an operation that never was", restore(as("01JZZZZZZZZZZZZZZZZZZZZZZZ.1")), "as_of_operation"),
+  start("an operation that is none", restore(as("yesterday")), "as_of_operation"),
+  start("an operation without a name", restore(as("")), "as_of_operation"),
+  start("a target below", restore({ ...tree, targetPath: "dir/copy" }), "target_path"),
+  start("a target above", restore({ ...tree, path: "dir/deep", targetPath: "dir" }), "target_path"),
+  start("the path itself as target", restore({ ...tree, targetPath: "dir" }), "target_path"),
+  start("a target below the whole volume", restore({ path: "", tree: true, targetPath: "copy" }), "target_path"),
+  start("delete_extra for one file", restore({ deleteExtra: true }), "delete_extra"),
+  start("delete_extra with a target", restore({ ...tree, targetPath: "copy", deleteExtra: true }), "delete_extra"),
+  start(
+    "delete_extra with NEVER",
+    restore({ ...tree, deleteExtra: true, overwritePolicy: OverwritePolicy.NEVER }),
+    "delete_extra",
+  ),
+  start("an overwrite_policy to come", restore({ overwritePolicy: 7 as OverwritePolicy }), "overwrite_policy"),
+  start("include for one file", restore({ include: ["*"] }), "include"),
+  start("exclude for one file", restore({ exclude: ["*"] }), "exclude"),
+  ...(["include", "exclude"] as const).flatMap((field) => [
+    start(`101 globs to ${field}`, restore({ ...tree, [field]: Array(101).fill("*") }), field),
+    start(`an empty glob to ${field}`, restore({ ...tree, [field]: ["*", ""] }), field),
+    start(`a glob of 1,025 characters to ${field}`, restore({ ...tree, [field]: ["x".repeat(1_025)] }), field),
+  ]),
+  start("a request_id of 129 characters", restore({ requestId: "x".repeat(129) }), "request_id"),
+  start("a request_id with a space", restore({ requestId: "a b" }), "request_id"),
+  start("a priority of 101", restore({ priority: 101 }), "priority"),
+  start("17 labels", restore({ labels: labels(17) }), "labels"),
+  other("WatchRestore")(
+    "a restore that never was",
+    ask(recovery.watchRestore, { restoreId: "01JZZZZZZZZZZZZZZZZZZZZZZZ.1" }),
+    "NOT_FOUND",
+    "RECOVERY_RESTORE",
+  ),
+  other("WatchRestore")("no name", ask(recovery.watchRestore, {}), "NOT_FOUND", "RECOVERY_RESTORE"),
+  invalid("WatchRestore")("a cursor out of the air", ask(recovery.watchRestore, { cursor: "x" }), "cursor"),
+];
+
+export const BAD_FIELDS: readonly BadCase[] = [
+  ...BAD_VOLUMES,
+  ...BAD_OPTIONS,
+  ...READS,
+  ...WRITES,
+  ...HISTORY,
+  ...RESTORES,
+];
