@@ -22,6 +22,8 @@ class Table {
 interface Followed {
   readonly table: Table;
   readonly reader: JournalReader;
+  /** Reads on where `reader` is blocked by damage; begun when that is first met. */
+  salvager: JournalReader | undefined;
   /** One reader at a time: they share the position. */
   reading: Promise<void>;
 }
@@ -115,7 +117,7 @@ export class Journals {
     let followed = this.followed.get(incarnation);
     if (!followed) {
       const reader = new JournalReader(this.volume, incarnation, this.limits.recordBytesMax, "following");
-      followed = { table: new Table(), reader, reading: Promise.resolve() };
+      followed = { table: new Table(), reader, salvager: undefined, reading: Promise.resolve() };
       this.followed.set(incarnation, followed);
     }
     return followed;
@@ -127,15 +129,22 @@ export class Journals {
     const reading = followed.reading
       .catch(() => undefined)
       .then(async () => {
-        for await (const frames of followed.reader.readOn()) {
-          for (const frame of frames) {
-            if (frame.type !== FrameType.operation) continue;
-            followed.table.set(partsOf(decodeOperation(frame.payload).operation).sequence, frame.at);
-          }
-        }
+        await fill(followed.table, followed.reader);
+        if (!followed.reader.isBlocked) return;
+        followed.salvager ??= new JournalReader(this.volume, incarnation, this.limits.recordBytesMax, "salvaging");
+        await fill(followed.table, followed.salvager);
       });
     followed.reading = reading;
     return reading;
+  }
+}
+
+async function fill(table: Table, reader: JournalReader): Promise<void> {
+  for await (const frames of reader.readOn()) {
+    for (const frame of frames) {
+      if (frame.type !== FrameType.operation) continue;
+      table.set(partsOf(decodeOperation(frame.payload).operation).sequence, frame.at);
+    }
   }
 }
 

@@ -4,9 +4,9 @@ import { decodeFrame, FRAME_HEADER_BYTES, type Frame, incarnationBytes } from ".
 import { type Position, segmentName } from "./position.js";
 
 /** How to take what follows the last valid record: `strict` looks through all of the segment for a sign that it was a
- * record once; `following` a live writer leaves it for the next time, and
- * goes on behind what is proven damaged. */
-export type Reading = "strict" | "following";
+ * record once; `following` a live writer leaves it for the next time;
+ * `salvaging` goes on behind it, where later records vouch that it is damage. */
+export type Reading = "strict" | "following" | "salvaging";
 
 const WINDOW_BYTES = 1024 * 1024;
 
@@ -35,6 +35,8 @@ export class JournalReader {
   private offset = 0;
   private sequence = 0;
   private readonly id: Buffer;
+  /** Whether later records say that what the last look stopped at is damaged, or was not to be seen yet. */
+  isBlocked = false;
 
   constructor(
     private readonly volume: Volume,
@@ -85,9 +87,9 @@ export class JournalReader {
       if (frame === "short" || frame === undefined) {
         if (this.reading === "strict" && !(await this.isTornTail(open, this.offset + at, sequence)))
           return await this.readWindow(windowBytes); // it has come meanwhile
-        const next = this.reading === "following" ? this.behindDamage(bytes, at, sequence) : undefined;
-        if (!next) break;
-        if (await this.hasCome(open, this.offset + at, sequence)) return await this.readWindow(windowBytes);
+        const next = this.reading === "strict" ? undefined : this.behindDamage(bytes, at, sequence);
+        this.isBlocked = next !== undefined;
+        if (!next || this.reading === "following") break;
         [at, sequence] = next;
         continue;
       }
@@ -128,8 +130,8 @@ export class JournalReader {
   }
 
   /**
-   * Where the records go on behind damage: at the first later one that vouches for what should be at `at`. Whoever
-   * follows looks for single records, and one that is damaged must not take the sound ones with it.
+   * Where the records go on behind damage: at the first later one that vouches for what should be at `at`. For whoever
+   * looks for a single record: one that is damaged must not take the sound ones with it.
    */
   private behindDamage(bytes: Buffer, at: number, sequence: number): [at: number, sequence: number] | undefined {
     for (let found = bytes.indexOf(this.id, at); found !== -1; found = bytes.indexOf(this.id, found + 1)) {
