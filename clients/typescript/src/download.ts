@@ -109,6 +109,9 @@ export class Download implements AsyncIterable<Uint8Array> {
         if (next === undefined) throw broken(this.#path, "was cut short");
         if (next.part.case === "trailer") {
           this.#check(next.part.value, at - this.offset, hash.digest());
+          // To the very end: a call that is cancelled instead resets its stream, and HTTP/2 servers end connections
+          // that reset more than some thousand (CVE-2023-44487).
+          if ((await this.#parts.next()) !== undefined) throw broken(this.#path, "went on after its end");
           return;
         }
         if (next.part.case !== "chunk") throw broken(this.#path, "held something unknown");
@@ -163,7 +166,9 @@ class Parts {
   async next(): Promise<ContentPart | undefined> {
     try {
       const { done, value } = await this.#idle.during(this.#iterator.next());
-      return done ? undefined : value;
+      if (!done) return value;
+      this.#end();
+      return undefined;
     } catch (error) {
       const { signal, idleMsMax, path } = this.options;
       this.cancel();
@@ -176,10 +181,15 @@ class Parts {
   }
 
   cancel(): void {
-    if (this.#ended) return;
+    if (this.#end()) this.call.cancel();
+  }
+
+  /** True the first time. */
+  #end(): boolean {
+    if (this.#ended) return false;
     this.#ended = true;
     this.options.signal?.removeEventListener("abort", this.#abort);
-    this.call.cancel();
+    return true;
   }
 }
 
