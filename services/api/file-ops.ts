@@ -24,7 +24,7 @@ import type { Listing } from "../query/listing.js";
 import { canonicalDirectory, canonicalPath } from "../validate/path.js";
 import type { CallContext, Handlers } from "./call.js";
 import type { Mutations } from "./mutations.js";
-import type { Part, Reading } from "./reading.js";
+import { type Part, type Reading, rangeOf } from "./reading.js";
 import {
   checkMode,
   checkPageSize,
@@ -84,11 +84,7 @@ export class FileOps {
 
   private readFile(request: ReadFileRequest): AsyncIterable<Part> {
     checkVolume(request.volume, this.mutations.volumeName);
-    const range = {
-      path: canonicalPath(request.path),
-      offset: checkPosition(request.offset, "offset"),
-      limit: checkPosition(request.limit, "limit"),
-    };
+    const range = rangeOf(request);
     const revision = checkPosition(request.revision, "revision");
     return revision === 0 ? this.reading.live(range) : this.reading.revision(range, revision);
   }

@@ -13,7 +13,8 @@ import type { FilePath } from "../model/path.js";
 import type { Files } from "../query/files.js";
 import type { Revisions } from "../query/revisions.js";
 import { ContentCorruptError, readHandle, type Store } from "../store/store.js";
-import { refuse, toFileInfo, toRevision } from "./wire.js";
+import { canonicalPath } from "../validate/path.js";
+import { checkPosition, refuse, toFileInfo, toRevision } from "./wire.js";
 
 /** One message of a download: the oneof that ReadFile and ReadRevision share. */
 export interface Part {
@@ -29,6 +30,13 @@ interface Range {
   /** 0 for all to the end. */
   readonly limit: number;
 }
+
+/** What a read asks for; throws INVALID_ARGUMENT. */
+export const rangeOf = (request: { path: string; offset: bigint; limit: bigint }): Range => ({
+  path: canonicalPath(request.path),
+  offset: checkPosition(request.offset, "offset"),
+  limit: checkPosition(request.limit, "limit"),
+});
 
 /** Streams of content: header, chunks, trailer; a stream that is cut, or found damaged, has no trailer. */
 export class Reading {

@@ -32,7 +32,7 @@ import type { RestoreRequest } from "../restore/selection.js";
 import { canonicalDirectory, canonicalPath } from "../validate/path.js";
 import type { CallContext, Handlers } from "./call.js";
 import type { Mutations } from "./mutations.js";
-import type { Part, Reading } from "./reading.js";
+import { type Part, type Reading, rangeOf } from "./reading.js";
 import { toSafeOperationError, toStatus } from "./status.js";
 import {
   checkLabels,
@@ -88,12 +88,7 @@ export class Recovery {
 
   private readRevision(request: ReadRevisionRequest): AsyncIterable<Part> {
     checkVolume(request.volume, this.mutations.volumeName);
-    const range = {
-      path: canonicalPath(request.path),
-      offset: checkPosition(request.offset, "offset"),
-      limit: checkPosition(request.limit, "limit"),
-    };
-    return this.reading.revision(range, checkPosition(request.revision, "revision"));
+    return this.reading.revision(rangeOf(request), checkPosition(request.revision, "revision"));
   }
 
   private async rollbackFile(request: RollbackFileRequest, context: CallContext) {

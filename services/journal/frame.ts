@@ -13,8 +13,6 @@
  * sequence n wrote it into every later frame.
  */
 import { crc32c } from "@node-rs/crc32";
-import { decodeTime } from "ulid";
-import type { IncarnationId } from "../model/operation.js";
 
 export const FRAME_HEADER_BYTES = 41;
 
@@ -30,19 +28,6 @@ export interface Frame {
   readonly sequence: number;
   readonly durableSequence: number;
   readonly payload: Uint8Array;
-}
-
-const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-
-/** The 128 bits of a ULID. */
-export function incarnationBytes(incarnation: IncarnationId): Buffer {
-  decodeTime(incarnation); // refuses what is not a ULID
-  let value = 0n;
-  for (const letter of incarnation) value = (value << 5n) | BigInt(ALPHABET.indexOf(letter));
-  const bytes = Buffer.alloc(16);
-  bytes.writeBigUInt64BE(value >> 64n, 0);
-  bytes.writeBigUInt64BE(value & 0xffffffffffffffffn, 8);
-  return bytes;
 }
 
 /** The frame's header, to be written right before its payload. */

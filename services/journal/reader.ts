@@ -1,6 +1,6 @@
-import type { IncarnationId } from "../model/operation.js";
+import { type IncarnationId, incarnationBytes } from "../model/operation.js";
 import { type Handle, unless, type Volume } from "../volume/volume.js";
-import { decodeFrame, FRAME_HEADER_BYTES, type Frame, incarnationBytes } from "./frame.js";
+import { decodeFrame, FRAME_HEADER_BYTES, type Frame } from "./frame.js";
 import { type Position, segmentName } from "./position.js";
 
 /** How to take what follows the last valid record: `strict` looks through all of the segment for a sign that it was a

@@ -1,6 +1,6 @@
-import type { IncarnationId } from "../model/operation.js";
+import { type IncarnationId, incarnationBytes } from "../model/operation.js";
 import { DurabilityError, type Handle, type Volume } from "../volume/volume.js";
-import { encodeHeader, FRAME_HEADER_BYTES, FrameType, incarnationBytes } from "./frame.js";
+import { encodeHeader, FRAME_HEADER_BYTES, FrameType } from "./frame.js";
 import { journalDirectory, type Position, segmentName } from "./position.js";
 
 export interface JournalLimits {

@@ -33,3 +33,26 @@ export function partsOf(operation: OperationId): { incarnation: IncarnationId; s
   if (!parts) throw new TypeError(`not an operation id: ${operation}`);
   return { incarnation: parts[1] as IncarnationId, sequence: Number(parts[2]) };
 }
+
+/** Crockford's base 32, as ULIDs use it. */
+const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+const INCARNATION_LETTERS = 26;
+
+/** The 128 bits of an incarnation's ULID, big endian. */
+export function incarnationBytes(incarnation: IncarnationId): Buffer {
+  if (!isIncarnationId(incarnation)) throw new TypeError(`not an incarnation: ${incarnation}`);
+  let value = 0n;
+  for (const letter of incarnation) value = (value << 5n) | BigInt(ALPHABET.indexOf(letter));
+  const bytes = Buffer.alloc(16);
+  bytes.writeBigUInt64BE(value >> 64n, 0);
+  bytes.writeBigUInt64BE(value & 0xffffffffffffffffn, 8);
+  return bytes;
+}
+
+/** The incarnation of which `incarnationBytes` made these 16 bytes. */
+export function incarnationOf(bytes: Buffer): IncarnationId {
+  let value = (bytes.readBigUInt64BE(0) << 64n) | bytes.readBigUInt64BE(8);
+  let letters = "";
+  for (let at = 0; at < INCARNATION_LETTERS; at++, value >>= 5n) letters = ALPHABET[Number(value & 31n)] + letters;
+  return letters as IncarnationId;
+}
