@@ -59,7 +59,7 @@ run: build ## start one replica with its own Redis and a volume in ./data
 demo: build ## show the story on a real tree
 	@$(redis) && exec node dist/demo/main.js
 
-# Small overwrites only, for now; SAFEFILE_BENCH_DIR puts the volumes on another file system.
+# Small overwrites only, for now; SAFEFILE_BENCH_DIR puts the volumes elsewhere, SAFEFILE_BENCH_WHERE says where that is.
 bench: build ## measure durable overwrites against a hand-written loop and a bare echo
 	@$(redis) && exec node dist/bench/main.js
 

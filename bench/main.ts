@@ -70,7 +70,7 @@ try {
     "same round (median, least–most). Load generator, replica and Redis (append-only, fsync) share the processors.",
     "",
     `${new Date().toISOString().slice(0, 10)}, Node ${process.version}, Linux ${release()}, ${cpus().length} × ${cpus()[0]?.model.trim()},`,
-    `${Math.round(totalmem() / 2 ** 30)} GiB, ${ROUNDS} rounds of ${MS} ms, directory ${process.env.SAFEFILE_BENCH_DIR ? "given" : "of the system"}.`,
+    `${Math.round(totalmem() / 2 ** 30)} GiB, ${ROUNDS} rounds of ${MS} ms, directory ${process.env.SAFEFILE_BENCH_WHERE ?? "of the system"}.`,
     "",
     `| concurrency | ${CONCURRENCIES.join(" | ")} |`,
     `|---|${CONCURRENCIES.map(() => "---|").join("")}`,
