@@ -50,7 +50,10 @@ export const linkExclusive: Check = {
       return fail(seen, "A finished upload could replace a name that is not its own: this cannot be a volume.");
     }
     return nlink === 2n && same
-      ? ok(seen, "A displaced revision is kept without a copy, and files linked from outside are noticed.")
+      ? ok(
+          seen,
+          "A new file is published by a link that replaces nothing, and a published create is told from a stopped one.",
+        )
       : fail(seen, "Files with other names outside would be taken for unshared and kept wrongly (I4).");
   },
 };
