@@ -28,9 +28,12 @@ for (const fileSystem of FILE_SYSTEMS) {
     const ledger = new Ledger();
     const done = new AbortController();
     cleanup.defer(() => done.abort());
+    // The load rests while a cut is looked at, or many cuts would fill the disk.
+    let pause: Promise<unknown> | undefined;
     const writers = Array.from({ length: WRITERS }, async (_, writer) => {
       const caller = new Caller(() => cluster.clients, 0);
       for (let n = 0; !done.signal.aborted; n++) {
+        await pause;
         const target = writer < 2 ? "shared.dat" : `own/${writer}-${n % 4}.dat`;
         const sizeBytes = SIZES[(n + writer) % SIZES.length] as number;
         await ledger.write(caller, { path: target, name: `w${writer}-${n}`, sizeBytes });
@@ -46,6 +49,8 @@ for (const fileSystem of FILE_SYSTEMS) {
       const before = ledger.snapshot();
       const cut = disk.cut();
       const after = new Cleanup();
+      const looking = Promise.withResolvers<void>();
+      pause = looking.promise;
       try {
         const root = path.join(cut.mount(after), "volume");
         await pretendOtherBoot(root);
@@ -56,6 +61,7 @@ for (const fileSystem of FILE_SYSTEMS) {
         checked += (await before.check(restarted.clients[0] as (typeof restarted.clients)[0])).revisions;
       } finally {
         await after.end();
+        looking.resolve();
       }
     }
     done.abort();
