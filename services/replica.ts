@@ -27,12 +27,13 @@ export class Replica implements Gate {
   }
 
   get id(): string {
-    return this.parts.incarnation.id;
+    return this.parts.engine.incarnation.id;
   }
 
   /** Recovers, then serves. Returns the address. */
   async serve(): Promise<string> {
-    const { index, leases, replay, server } = this.parts;
+    const { server, engine } = this.parts;
+    const { index, leases, replay } = engine;
     await index.connected();
     await leases.connected();
     // From the start: recovering may take longer than others wait for a sign of life.
@@ -48,13 +49,13 @@ export class Replica implements Gate {
 
   refusal(): DrainingError | OverloadedError | undefined {
     if (this.leaving.signal.aborted) return new DrainingError();
-    if (this.parts.announcer.isFull)
+    if (this.parts.engine.announcer.isFull)
       return new OverloadedError({ what: "changes that Redis has not heard of", limit: this.config.indexBacklogMax });
     return undefined;
   }
 
   private async beat(): Promise<void> {
-    const { incarnation, index } = this.parts;
+    const { incarnation, index } = this.parts.engine;
     if (!(await incarnation.beat())) {
       this.leave("this incarnation was declared dead by another replica");
       return;
@@ -64,8 +65,8 @@ export class Replica implements Gate {
   }
 
   private async lookAfterOthers(): Promise<void> {
-    await this.parts.rebuild.runIfMissing();
-    const ended = await this.parts.survivor.look();
+    await this.parts.engine.rebuild.runIfMissing();
+    const ended = await this.parts.engine.survivor.look();
     if (ended.length > 0) this.log.info({ incarnations: ended }, "ended dead incarnations");
   }
 
@@ -85,7 +86,8 @@ export class Replica implements Gate {
 
   /** Leaves in good order: no new changes, those under way get `drainMs`, then everything is released. */
   async stop(): Promise<void> {
-    const { server, restores, pipeline, announcer, writer, leases, index, volume } = this.parts;
+    const { server, restores, volume } = this.parts;
+    const { pipeline, announcer, writer, leases, index } = this.parts.engine;
     this.leaving.abort();
     server.setServing(false);
     restores.close();

@@ -10,7 +10,8 @@ const unchanged = (before: Stat, after: Stat | undefined): boolean =>
   after !== undefined &&
   before.inode === after.inode &&
   before.sizeBytes === after.sizeBytes &&
-  before.mtimeNs === after.mtimeNs;
+  before.mtimeNs === after.mtimeNs &&
+  before.ctimeNs === after.ctimeNs;
 
 /**
  * Keeps what somebody outside put at `live`, and returns it; undefined when it is gone. The digest is that of the
@@ -38,18 +39,19 @@ async function keep(
   before: Stat,
   options: { operation: OperationId; part: number; inlineBytesMax: number; attempt: number },
 ): Promise<Content> {
-  const { mode } = before;
+  const { mode, owner } = before;
+  const attributes = { mode, owner, xattrs: await volume.xattrs(live) };
   if (before.sizeBytes <= options.inlineBytesMax) {
     await using handle = await volume.openRead(live);
     const buffer = Buffer.alloc(options.inlineBytesMax + 1);
     const bytes = buffer.subarray(0, await handle.read(buffer, 0));
     if (bytes.length <= options.inlineBytesMax) {
       const sha256 = createHash("sha256").update(bytes).digest();
-      return { sha256, sizeBytes: bytes.length, mode, body: { inline: Buffer.from(bytes) } };
+      return { sha256, sizeBytes: bytes.length, ...attributes, body: { inline: Buffer.from(bytes) } };
     }
   }
   const object = await store.put(options.operation, `${options.part}x${options.attempt}`, live);
   await using kept = await store.open(object);
   const { sizeBytes } = await kept.stat();
-  return { sha256: await digestOf(kept, sizeBytes), sizeBytes, mode, body: { object } };
+  return { sha256: await digestOf(kept, sizeBytes), sizeBytes, ...attributes, body: { object } };
 }

@@ -76,6 +76,7 @@ export class Commit {
         mtimeNs: file?.mtimeNs ?? 0n,
         sourceRevision: intent.source?.from === "revision" ? intent.source.revision : 0,
         backupRevision: path.content ? path.revision : 0,
+        directoryMode: 0,
       };
     });
     return {

@@ -44,14 +44,15 @@ export class Execute {
     const handle = lease.attempt.files[part] as Handle;
     const live = base.live ?? (await this.makeParents(path, lease));
     const mode = base.intent.mode ?? base.content?.mode ?? MODE_DEFAULT;
+    const { owner, xattrs = {} } = (source.from === "revision" ? source.content : base.content) ?? {};
     const { sha256, sizeBytes } = await this.write(path, handle, source, base.content !== undefined);
-    await handle.setAttributes({ mode, mtimeNs: BigInt(timeMs) * 1_000_000n });
+    await handle.setAttributes({ mode, owner, xattrs, mtimeNs: BigInt(timeMs) * 1_000_000n });
     const isInline = sizeBytes <= this.inlineBytesMax;
     // A large content is only a digest in the journal, and a network volume has no replay: their bytes go first.
     if (!isInline || this.volume.kind === "network") await handle.sync();
     const body = await this.body(plan, lease, handle, source, part, base, isInline, sizeBytes);
     const stats = await handle.stat();
-    const content: Content = { sha256, sizeBytes, mode, body };
+    const content: Content = { sha256, sizeBytes, mode, owner: stats.owner, xattrs, body };
     return { base, live, handle, content, inode: stats.inode, mtimeNs: stats.mtimeNs };
   }
 

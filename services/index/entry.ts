@@ -16,14 +16,30 @@ export interface RevisionEntry {
   readonly sha256: Uint8Array;
 }
 
-const KINDS: readonly RevisionKind[] = ["WRITE", "DELETE", "ROLLBACK", "RESTORE", "EXTERNAL", "EXTERNAL_DELETE"];
+/** By its number in a packed entry: only ever added to. */
+const KINDS: readonly RevisionKind[] = [
+  "WRITE",
+  "DELETE",
+  "ROLLBACK",
+  "RESTORE",
+  "EXTERNAL",
+  "EXTERNAL_DELETE",
+  "MOVE",
+  "COPY",
+  "APPEND",
+  "PATCH",
+  "ATTRIBUTES",
+  "MAKE_DIRECTORY",
+  "REMOVE_DIRECTORY",
+];
 const PACKED_BYTES = 69;
+const HAS_CONTENT = 0x80;
 
 /** 69 bytes: kind u8, mode u16, time u48, size u48, incarnation 16, sequence u48, sha256 32. */
 export function packEntry(entry: RevisionEntry): Buffer {
   const packed = Buffer.alloc(PACKED_BYTES);
   const { incarnation, sequence } = partsOf(entry.operation);
-  packed.writeUInt8(KINDS.indexOf(entry.kind), 0);
+  packed.writeUInt8(KINDS.indexOf(entry.kind) | (entry.sha256.length > 0 ? HAS_CONTENT : 0), 0);
   packed.writeUInt16LE(entry.mode, 1);
   packed.writeUIntLE(entry.timeMs, 3, 6);
   packed.writeUIntLE(entry.sizeBytes, 9, 6);
@@ -35,9 +51,8 @@ export function packEntry(entry: RevisionEntry): Buffer {
 
 /** Undefined for anything that `packEntry` did not write: the index is untrusted input. */
 export function unpackEntry(revision: number, packed: Buffer): RevisionEntry | undefined {
-  const kind = packed.length === PACKED_BYTES ? KINDS[packed.readUInt8(0)] : undefined;
+  const kind = packed.length === PACKED_BYTES ? KINDS[packed.readUInt8(0) & ~HAS_CONTENT] : undefined;
   if (!kind) return undefined;
-  const hasContent = kind !== "DELETE" && kind !== "EXTERNAL_DELETE";
   return {
     revision,
     kind,
@@ -45,6 +60,6 @@ export function unpackEntry(revision: number, packed: Buffer): RevisionEntry | u
     mode: packed.readUInt16LE(1),
     timeMs: packed.readUIntLE(3, 6),
     sizeBytes: packed.readUIntLE(9, 6),
-    sha256: hasContent ? packed.subarray(37) : new Uint8Array(),
+    sha256: packed.readUInt8(0) >= HAS_CONTENT ? packed.subarray(37) : new Uint8Array(),
   };
 }

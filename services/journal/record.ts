@@ -10,6 +10,13 @@ const KINDS: Record<ChangeKind, stored.ChangeKind> = {
   DELETE: stored.ChangeKind.DELETE,
   ROLLBACK: stored.ChangeKind.ROLLBACK,
   RESTORE: stored.ChangeKind.RESTORE,
+  MOVE: stored.ChangeKind.MOVE,
+  COPY: stored.ChangeKind.COPY,
+  APPEND: stored.ChangeKind.APPEND,
+  PATCH: stored.ChangeKind.PATCH,
+  ATTRIBUTES: stored.ChangeKind.ATTRIBUTES,
+  MAKE_DIRECTORY: stored.ChangeKind.MAKE_DIRECTORY,
+  REMOVE_DIRECTORY: stored.ChangeKind.REMOVE_DIRECTORY,
 };
 const kindOf = (kind: stored.ChangeKind): ChangeKind => {
   const found = (Object.keys(KINDS) as ChangeKind[]).find((name) => KINDS[name] === kind);
@@ -26,6 +33,8 @@ function encodeContent(content: Content): stored.Content {
     sha256: content.sha256,
     sizeBytes: BigInt(content.sizeBytes),
     mode: content.mode,
+    ...content.owner,
+    xattrs: content.xattrs,
     body,
   });
 }
@@ -37,6 +46,8 @@ function decodeContent(content: stored.Content): Content {
     sha256: content.sha256,
     sizeBytes: Number(content.sizeBytes),
     mode: content.mode,
+    owner: { uid: content.uid, gid: content.gid },
+    xattrs: content.xattrs,
     body: where === "inline" ? { inline: value } : { object: value },
   };
 }
@@ -67,6 +78,7 @@ const decodeChange = (change: stored.PathChange): PathChange => ({
   mtimeNs: change.mtimeNs,
   sourceRevision: Number(change.sourceRevision),
   backupRevision: Number(change.backupRevision),
+  directoryMode: change.directoryMode,
 });
 
 /** The payload of an OPERATION frame. */
@@ -94,6 +106,7 @@ export function encodeOperation(record: OperationRecord): Uint8Array {
         mtimeNs: change.mtimeNs,
         sourceRevision: BigInt(change.sourceRevision),
         backupRevision: BigInt(change.backupRevision),
+        directoryMode: change.directoryMode,
       })),
     }),
   );

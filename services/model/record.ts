@@ -3,7 +3,18 @@ import type { OperationId } from "./operation.js";
 import type { FilePath } from "./path.js";
 
 /** What kind of change made a revision. */
-export type ChangeKind = "WRITE" | "DELETE" | "ROLLBACK" | "RESTORE";
+export type ChangeKind =
+  | "WRITE"
+  | "DELETE"
+  | "ROLLBACK"
+  | "RESTORE"
+  | "MOVE"
+  | "COPY"
+  | "APPEND"
+  | "PATCH"
+  | "ATTRIBUTES"
+  | "MAKE_DIRECTORY"
+  | "REMOVE_DIRECTORY";
 
 /** What somebody outside the service made of a path since the base: kept as a revision of its own. */
 export type ExternalChange = { readonly deleted: true } | { readonly deleted: false; readonly content: Content };
@@ -20,7 +31,7 @@ export interface PathChange {
   readonly external: ExternalChange | undefined;
   /** baseRevision + 1, or + 2 with an external change in between. */
   readonly revision: number;
-  /** undefined for a delete. */
+  /** What the path holds afterwards; undefined when it holds no file then. */
   readonly content: Content | undefined;
   readonly createOnly: boolean;
   readonly inode: bigint;
@@ -28,6 +39,8 @@ export interface PathChange {
   readonly sourceRevision: number;
   /** The revision that holds what was there before; 0 when there was no file. */
   readonly backupRevision: number;
+  /** Permission bits of a directory that was made; 0 otherwise. */
+  readonly directoryMode: number;
 }
 
 /** All that is needed to publish an operation again, and to tell whether it belongs to its paths' history. */

@@ -1,6 +1,6 @@
 import { LRUCache } from "lru-cache";
 import type { Journals } from "../journal/journals.js";
-import { sameBytes } from "../model/content.js";
+import { type Content, sameBytes, sameXattrs } from "../model/content.js";
 import { NO_OPERATION, type OperationId } from "../model/operation.js";
 import type { FilePath } from "../model/path.js";
 import { changeOf, type OperationRecord, type PathChange } from "../model/record.js";
@@ -51,12 +51,14 @@ export class Heads {
   async isLive(head: Head | undefined, live: Name, stats: Stat | undefined): Promise<boolean> {
     const content = head?.change.content;
     if (!head || !content) return stats === undefined;
-    if (stats?.type !== "file" || stats.sizeBytes !== content.sizeBytes || stats.mode !== content.mode) return false;
+    if (stats?.type !== "file" || stats.sizeBytes !== content.sizeBytes || !sameRights(content, stats)) return false;
     const { path, inode, mtimeNs } = head.change;
     const { operation } = head.record;
     const seen = this.seen.get(path);
-    const known = seen?.operation === operation ? seen.ctimeNs === stats.ctimeNs : inode === stats.inode;
-    if (!known || mtimeNs !== stats.mtimeNs) {
+    if (seen?.operation === operation && seen.ctimeNs === stats.ctimeNs) return true;
+    // Extended attributes change the change time only.
+    if (!sameXattrs(await this.volume.xattrs(live), content.xattrs)) return false;
+    if (seen?.operation === operation || inode !== stats.inode || mtimeNs !== stats.mtimeNs) {
       const handle = await unless(["ENOENT"], this.volume.openRead(live)).catch(ignoreNotPlain);
       if (!handle) return false;
       await using open = handle;
@@ -67,6 +69,10 @@ export class Heads {
     return true;
   }
 }
+
+/** Whether mode and owner are those of `content`. */
+export const sameRights = ({ mode, owner }: Pick<Content, "mode" | "owner">, stats: Stat): boolean =>
+  stats.mode === mode && stats.owner.uid === owner.uid && stats.owner.gid === owner.gid;
 
 /** A baton or a record names an operation that no journal holds. */
 export class MissingRecordError extends Error {

@@ -1,7 +1,7 @@
 import { ulid } from "ulid";
 import { z } from "zod";
 import { type IncarnationId, type OperationId, operationId, repairId } from "../model/operation.js";
-import { ownIdentity, type ProcessIdentity } from "../volume/process.js";
+import type { Host, ProcessIdentity } from "../volume/process.js";
 import { type Volume, went } from "../volume/volume.js";
 import { closedName, incarnationName, stagingOf } from "./names.js";
 
@@ -19,14 +19,14 @@ export class Incarnation {
   private constructor(
     private readonly volume: Volume,
     readonly id: IncarnationId,
-    readonly identity: ProcessIdentity,
+    readonly host: Host,
   ) {}
 
-  static async begin(volume: Volume): Promise<Incarnation> {
-    const incarnation = new Incarnation(volume, ulid() as IncarnationId, ownIdentity(volume.bootId));
+  static async begin(volume: Volume, host: Host): Promise<Incarnation> {
+    const incarnation = new Incarnation(volume, ulid() as IncarnationId, host);
     await volume.makeDirectory(volume.control(stagingOf(incarnation.id)));
     const name = volume.control(incarnationName(incarnation.id));
-    await volume.createWith(name, JSON.stringify(incarnation.identity), true);
+    await volume.createWith(name, JSON.stringify(host.identity), true);
     await volume.syncDirectory(volume.control("incarnations"));
     return incarnation;
   }

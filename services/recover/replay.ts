@@ -1,5 +1,5 @@
 import type { Journals } from "../journal/journals.js";
-import { sameBytes } from "../model/content.js";
+import { sameBytes, sameXattrs } from "../model/content.js";
 import {
   type IncarnationId,
   isIncarnationId,
@@ -10,7 +10,7 @@ import {
 } from "../model/operation.js";
 import { type FilePath, pathHash } from "../model/path.js";
 import { type Baton, type Batons, isFinished } from "../protocol/baton.js";
-import type { Head, Heads } from "../protocol/heads.js";
+import { type Head, type Heads, sameRights } from "../protocol/heads.js";
 import { type Incarnation, identityOf } from "../protocol/incarnation.js";
 import { bornName, DELETED, fencedName, generationName, removeTree, stagedName, stagingOf } from "../protocol/names.js";
 import { digestOf, type Store } from "../store/store.js";
@@ -168,7 +168,7 @@ export class Replay {
       await handle.write(chunk, position);
       position += chunk.length;
     }
-    await handle.setAttributes({ mode: content.mode, mtimeNs: head.change.mtimeNs });
+    await handle.setAttributes({ ...content, mtimeNs: head.change.mtimeNs });
     await handle.sync();
   }
 
@@ -231,7 +231,8 @@ export class Replay {
     const stats = await this.volume.stat(held);
     if (stats && stats.type !== "file") return true;
     if (!content || !stats) return !content && !stats;
-    if (stats.sizeBytes !== content.sizeBytes || stats.mode !== content.mode) return false;
+    if (stats.sizeBytes !== content.sizeBytes || !sameRights(content, stats)) return false;
+    if (!sameXattrs(await this.volume.xattrs(held), content.xattrs)) return false;
     const sha256 = await this.digestAt(held, stats.sizeBytes);
     return sha256 !== undefined && sameBytes(sha256, content.sha256);
   }

@@ -15,7 +15,6 @@ import type { Heads } from "../protocol/heads.js";
 import { type Incarnation, identityOf } from "../protocol/incarnation.js";
 import { bornName, closedName, incarnationName, removeTree, stagingOf } from "../protocol/names.js";
 import type { Settler } from "../protocol/settle.js";
-import { isProvenDead } from "../volume/process.js";
 import { type Volume, went } from "../volume/volume.js";
 
 interface Watched {
@@ -70,7 +69,7 @@ export class Survivor {
 
   private async isDead(incarnation: IncarnationId): Promise<boolean> {
     const identity = await identityOf(this.volume, incarnation);
-    if (identity && isProvenDead(identity, this.own.identity)) return true;
+    if (identity && this.own.host.isProvenDead(identity)) return true;
     const stats = await this.volume.stat(this.volume.control(incarnationName(incarnation)));
     // Silence of Redis alone kills nobody: the volume must be silent too.
     const beat = await this.index.lastBeat(incarnation).catch(() => undefined);

@@ -1,7 +1,16 @@
 import type fs from "node:fs";
+import { constants } from "node:fs";
 import * as calls from "./calls.js";
-import { allocate } from "./native.js";
-import { DurabilityError, type EntryType, type Handle, type Stat } from "./volume.js";
+import { allocate, setXattr } from "./native.js";
+import {
+  type Attributes,
+  codeOf,
+  DurabilityError,
+  type EntryType,
+  type Handle,
+  type Name,
+  type Stat,
+} from "./volume.js";
 
 export function toStat(stats: fs.BigIntStats): Stat {
   const type: EntryType = stats.isFile()
@@ -17,6 +26,7 @@ export function toStat(stats: fs.BigIntStats): Stat {
     device: stats.dev,
     sizeBytes: Number(stats.size),
     mode: Number(stats.mode & 0o777n),
+    owner: { uid: Number(stats.uid), gid: Number(stats.gid) },
     links: Number(stats.nlink),
     mtimeNs: stats.mtimeNs,
     ctimeNs: stats.ctimeNs,
@@ -70,10 +80,25 @@ export class PosixHandle implements Handle {
     if (sizeBytes > 0) await allocate(this.fd, sizeBytes);
   }
 
-  async setAttributes(attributes: { mode: number; mtimeNs: bigint }): Promise<void> {
+  async setAttributes(attributes: Attributes): Promise<void> {
+    const { owner, xattrs = {} } = attributes;
+    for (const [name, value] of Object.entries(xattrs)) await setXattr(this.fd, `user.${name}`, value);
+    // Only root may give files away; for others the file stays their own, as it does with any editor.
+    if (owner) await calls.fchown(this.fd, owner.uid, owner.gid).catch(ignoreNotAllowed);
     await calls.fchmod(this.fd, attributes.mode & 0o777);
     const seconds = Number(attributes.mtimeNs / 1_000_000n) / 1000;
     await calls.futimes(this.fd, seconds, seconds);
+  }
+
+  async copyFrom(source: Name): Promise<void> {
+    const from = await calls.open(source.at, constants.O_RDONLY | constants.O_NOFOLLOW);
+    try {
+      // By descriptor: by its name, a file that was fenced meanwhile would be made a second time.
+      const target = `/proc/self/fd/${this.fd}`;
+      await calls.copyFile(`/proc/self/fd/${from}`, target, constants.COPYFILE_FICLONE);
+    } finally {
+      await calls.close(from);
+    }
   }
 
   truncate(sizeBytes: number): Promise<void> {
@@ -96,4 +121,8 @@ export class PosixHandle implements Handle {
   async [Symbol.asyncDispose](): Promise<void> {
     await calls.close(this.fd).catch((error: unknown) => failed(this.onDurabilityError, error));
   }
+}
+
+function ignoreNotAllowed(error: unknown): void {
+  if (codeOf(error) !== "EPERM") throw error;
 }

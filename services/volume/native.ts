@@ -1,12 +1,18 @@
-/** The two kernel calls that Node lacks, through koffi's prebuilt binary. Both only ever make things better:
- * each caller has a way of its own when they are missing (old kernels, seccomp). */
+/** The kernel calls that Node lacks, through koffi's prebuilt binary. openat2 and fallocate only make things better:
+ * their callers have a way of their own where they are missing (old kernels, seccomp). */
 import { constants } from "node:fs";
+import { constants as osConstants } from "node:os";
 import koffi from "koffi";
 
 const libc = koffi.load("libc.so.6");
 koffi.struct("open_how", { flags: "uint64_t", mode: "uint64_t", resolve: "uint64_t" });
 const syscall = libc.func("long syscall(long number, int at, const char *path, const open_how *how, size_t size)");
 const posixFallocate = libc.func("int fallocate(int fd, int mode, int64_t offset, int64_t length)");
+
+const syncfs = libc.func("int syncfs(int fd)");
+const fsetxattr = libc.func("int fsetxattr(int fd, const char *name, const uint8_t *value, size_t size, int flags)");
+const llistxattr = libc.func("int64_t llistxattr(const char *path, _Out_ uint8_t *list, size_t size)");
+const lgetxattr = libc.func("int64_t lgetxattr(const char *path, const char *name, _Out_ uint8_t *value, size_t size)");
 
 const OPENAT2 = 437;
 export const O_PATH = 0o10000000;
@@ -42,4 +48,48 @@ export function allocate(fd: number, sizeBytes: number): Promise<boolean> {
       resolve(error === null && result === 0),
     );
   });
+}
+
+/**
+ * Calls `call` on koffi's pool. One that fails is made once more, on this thread, because errno is lost on the way back
+ * from the pool; throws an error with its code.
+ */
+function made(call: ReturnType<typeof libc.func>, ...values: unknown[]): Promise<number> {
+  return new Promise((resolve, reject) => {
+    call.async(...values, (error: Error | null, result: number | bigint) => {
+      if (error) return reject(error);
+      if (Number(result) >= 0) return resolve(Number(result));
+      const again = Number(call(...values));
+      if (again >= 0) return resolve(again);
+      const code = CODES.get(koffi.errno()) ?? "EIO";
+      reject(Object.assign(new Error(`${code}: ${call.info.name}`), { code }));
+    });
+  });
+}
+
+const CODES = new Map(Object.entries(osConstants.errno).map(([code, number]) => [number, code]));
+
+/** Flushes the file system that `fd` is in (syncfs(2)): contents and names. False when that failed. */
+export const syncFileSystem = (fd: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    syncfs.async(fd, (error: Error | null, result: number) => resolve(error === null && result === 0));
+  });
+
+export async function setXattr(fd: number, name: string, value: Uint8Array): Promise<void> {
+  await made(fsetxattr, fd, name, value, value.length, 0);
+}
+
+/** Names and values of one file's extended attributes that start with `prefix`. Throws ERANGE for more than `bytesMax`
+ * bytes of names, or in one value. */
+export async function readXattrs(path: string, prefix: string, bytesMax: number): Promise<[string, Uint8Array][]> {
+  const list = Buffer.allocUnsafe(bytesMax);
+  const listBytes = await made(llistxattr, path, list, list.length);
+  const names = list.toString("utf8", 0, listBytes).split("\0");
+  const found: [string, Uint8Array][] = [];
+  for (const name of names.filter((each) => each.startsWith(prefix))) {
+    const value = Buffer.allocUnsafe(bytesMax);
+    const sizeBytes = await made(lgetxattr, path, name, value, value.length);
+    found.push([name.slice(prefix.length), Buffer.from(value.subarray(0, sizeBytes))]);
+  }
+  return found;
 }

@@ -3,7 +3,7 @@ import * as nodePath from "node:path";
 import { baseNameOf, type FilePath, parentOf } from "../model/path.js";
 import * as calls from "./calls.js";
 import { failed, type OnDurabilityError, PosixHandle, toStat } from "./handle.js";
-import { O_PATH, openBeneath } from "./native.js";
+import { O_PATH, openBeneath, readXattrs, syncFileSystem } from "./native.js";
 import {
   codeOf,
   type EntryType,
@@ -16,6 +16,7 @@ import {
   type Volume,
   VolumeRefusedError,
   went,
+  type Xattrs,
 } from "./volume.js";
 
 /** Magic numbers of statfs(2) for file systems that other hosts may cache: NFS, Ceph, FUSE (Gluster, SeaweedFS,
@@ -29,6 +30,9 @@ const CONTROL = ".safefile";
 /** Parents made for a file: what a directory of ours is readable by. */
 const DIRECTORY_MODE = 0o755;
 const WALK_ATTEMPTS_MAX = 16;
+const USER = "user.";
+/** What the protos promise to keep, of all extended attributes of one file together. */
+const XATTR_BYTES_MAX = 64 * 1024;
 
 class HeldName implements LiveName {
   readonly at: string;
@@ -48,6 +52,8 @@ export class PosixVolume implements Volume {
   private constructor(
     private readonly root: number,
     private readonly controlDirectory: number,
+    /** Open for reading, for syncfs, which takes no O_PATH. */
+    private readonly synced: number,
     readonly kind: "local" | "network",
     readonly bootId: string,
     private readonly onDurabilityError: OnDurabilityError,
@@ -70,11 +76,12 @@ export class PosixVolume implements Volume {
       throw new VolumeRefusedError(
         `${directory} does not tell upper from lower case; Safefile needs a volume that does`,
       );
+    const synced = await calls.open(`${at}/${CONTROL}`, constants.O_RDONLY | constants.O_DIRECTORY);
     const type = (await calls.statfs(at)).type;
     const found = NETWORK_FILE_SYSTEMS.has(Number(type)) ? "network" : "local";
     // A kernel start is told from another by this file; without it (not Linux) every start counts as a new one.
     const bootId = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
-    return new PosixVolume(root, control, kind === "auto" ? found : kind, bootId, onDurabilityError);
+    return new PosixVolume(root, control, synced, kind === "auto" ? found : kind, bootId, onDurabilityError);
   }
 
   control(name: string): Name {
@@ -266,7 +273,27 @@ export class PosixVolume implements Volume {
     await this.syncDirectory({ at: nodePath.dirname(target.at) });
   }
 
+  async xattrs(name: Name): Promise<Xattrs> {
+    try {
+      const found = await readXattrs(name.at, USER, XATTR_BYTES_MAX);
+      const sizeBytes = found.reduce((sum, [key, value]) => sum + key.length + value.length, 0);
+      if (sizeBytes > XATTR_BYTES_MAX)
+        throw Object.assign(new Error("too many extended attributes"), { code: "ERANGE" });
+      return Object.fromEntries(found);
+    } catch (error) {
+      if (["ENOTSUP", "EOPNOTSUPP", "ENOENT"].includes(codeOf(error) ?? "")) return {};
+      // One of them was removed between its name and its value.
+      if (codeOf(error) === "ENODATA") return await this.xattrs(name);
+      throw error;
+    }
+  }
+
+  async syncAll(): Promise<void> {
+    if (!(await syncFileSystem(this.synced))) throw failed(this.onDurabilityError, new Error("syncfs failed"));
+  }
+
   async close(): Promise<void> {
+    await calls.close(this.synced);
     await calls.close(this.controlDirectory);
     await calls.close(this.root);
   }

@@ -23,18 +23,26 @@ function startTicksOf(pid: number): string | undefined {
   }
 }
 
-export function ownIdentity(bootId: string): ProcessIdentity {
-  return {
+/** Whose processes can be told from each other: this host, or one that a simulation makes up. */
+export interface Host {
+  readonly identity: ProcessIdentity;
+  /** Whether it is certain that the process is over. */
+  isProvenDead(other: ProcessIdentity): boolean;
+}
+
+/** This process on this host. */
+export function thisHost(bootId: string): Host {
+  const identity = {
     host: hostname(),
     bootId,
     pidNamespace: readlinkSync("/proc/self/ns/pid"),
     pid: process.pid,
     startTicks: startTicksOf(process.pid) ?? "0",
   };
+  return { identity, isProvenDead: (other) => isProvenDead(other, identity) };
 }
 
-/** Whether this host can tell for certain that the process is over. */
-export function isProvenDead(other: ProcessIdentity, own: ProcessIdentity): boolean {
+function isProvenDead(other: ProcessIdentity, own: ProcessIdentity): boolean {
   if (other.bootId !== own.bootId || other.pidNamespace !== own.pidNamespace) return false;
   return startTicksOf(other.pid) !== other.startTicks;
 }

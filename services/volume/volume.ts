@@ -16,6 +16,24 @@ export interface LiveName extends Name, AsyncDisposable {
 
 export type EntryType = "file" | "directory" | "symlink" | "other";
 
+/** Who owns a file, by numbers. */
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** Extended attributes by name, without the "user." that all of them have. */
+export type Xattrs = Readonly<Record<string, Uint8Array>>;
+
+export interface Attributes {
+  readonly mode: number;
+  readonly mtimeNs: bigint;
+  /** Given to the file as far as this process may. */
+  readonly owner?: Owner | undefined;
+  /** Set on a file that has none yet. */
+  readonly xattrs?: Xattrs;
+}
+
 export interface Stat {
   readonly type: EntryType;
   /** 64 bits: never a JavaScript number, network file systems use them all. */
@@ -24,6 +42,7 @@ export interface Stat {
   readonly sizeBytes: number;
   /** Permission bits, 0 to 0o777. */
   readonly mode: number;
+  readonly owner: Owner;
   readonly links: number;
   readonly mtimeNs: bigint;
   readonly ctimeNs: bigint;
@@ -38,8 +57,10 @@ export interface Handle extends AsyncDisposable {
   read(into: Uint8Array, position: number): Promise<number>;
   /** Reserves space so that a later rename over an existing file has nothing to allocate. Best effort. */
   reserve(sizeBytes: number): Promise<void>;
-  /** Sets permission bits and modification time. */
-  setAttributes(attributes: { mode: number; mtimeNs: bigint }): Promise<void>;
+  /** Sets permission bits, modification time (whole microseconds), owner and extended attributes. */
+  setAttributes(attributes: Attributes): Promise<void>;
+  /** Replaces the content by that of `source`, sharing blocks where the file system can. */
+  copyFrom(source: Name): Promise<void>;
   truncate(sizeBytes: number): Promise<void>;
   stat(): Promise<Stat>;
   /** Makes the content durable. Throws DurabilityError, after which nothing more may be acknowledged (I10). */
@@ -87,7 +108,10 @@ export interface Volume {
   syncDirectory(name: Name): Promise<void>;
   /** Copies a whole file into one that must not exist, sharing blocks where the file system can; durable on return. */
   copyDurably(source: Name, target: Name): Promise<void>;
-  /** Asks for everything written so far to be made durable. */
+  /** The extended attributes of a plain file that names start with "user."; none where the file system has none. */
+  xattrs(name: Name): Promise<Xattrs>;
+  /** Makes everything durable that was written so far, contents and names. Throws DurabilityError. */
+  syncAll(): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -96,7 +96,14 @@ async function write(
       await attempt.files[at]?.write(Buffer.from(operation), 0);
       const content = deletes
         ? undefined
-        : { sha256: new Uint8Array(32), sizeBytes: 1, mode: 0o644, body: { inline: new Uint8Array() } };
+        : {
+            sha256: new Uint8Array(32),
+            sizeBytes: 1,
+            mode: 0o644,
+            owner: { uid: 0, gid: 0 },
+            xattrs: {},
+            body: { inline: new Uint8Array() },
+          };
       changes.push({
         path: each,
         kind: deletes ? "DELETE" : "WRITE",
@@ -111,6 +118,7 @@ async function write(
         mtimeNs: 0n,
         sourceRevision: 0,
         backupRevision: 0,
+        directoryMode: 0,
       });
     }
     const record = {

@@ -44,7 +44,14 @@ const sentences: string[] = [];
 const redis = new Redis(REDIS_URL);
 const bytes = Buffer.from(SECRET_BYTES);
 const path = SECRET_PATH as FilePath;
-const content = { sha256: bytes, sizeBytes: bytes.length, mode: 0o644, body: { inline: bytes } };
+const content = {
+  sha256: bytes,
+  sizeBytes: bytes.length,
+  mode: 0o644,
+  owner: { uid: 0, gid: 0 },
+  xattrs: {},
+  body: { inline: bytes },
+};
 
 function operation(sequence: number): Operation {
   return {
@@ -75,6 +82,7 @@ function recordOf({ id, requestId, requestSha256, labels, traceId }: Operation):
     baseOperation: id,
     baseRevision: 3,
     backupRevision: 3,
+    directoryMode: 0,
     external: undefined,
     createOnly: false,
   };

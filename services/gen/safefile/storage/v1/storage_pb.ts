@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file safefile/storage/v1/storage.proto.
  */
 export const file_safefile_storage_v1_storage: GenFile = /*@__PURE__*/
-  fileDesc("CiFzYWZlZmlsZS9zdG9yYWdlL3YxL3N0b3JhZ2UucHJvdG8SE3NhZmVmaWxlLnN0b3JhZ2UudjEimQIKD09wZXJhdGlvblJlY29yZBIUCgxvcGVyYXRpb25faWQYASABKAkSEgoKcmVxdWVzdF9pZBgCIAEoCRIWCg5yZXF1ZXN0X3NoYTI1NhgDIAEoDBIPCgd0aW1lX21zGAQgASgDEjAKB2NoYW5nZXMYBSADKAsyHy5zYWZlZmlsZS5zdG9yYWdlLnYxLlBhdGhDaGFuZ2USQAoGbGFiZWxzGAYgAygLMjAuc2FmZWZpbGUuc3RvcmFnZS52MS5PcGVyYXRpb25SZWNvcmQuTGFiZWxzRW50cnkSEAoIdHJhY2VfaWQYByABKAwaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASLqAgoKUGF0aENoYW5nZRIMCgRwYXRoGAEgASgJEi0KBGtpbmQYAiABKA4yHy5zYWZlZmlsZS5zdG9yYWdlLnYxLkNoYW5nZUtpbmQSDQoFZXBvY2gYAyABKAQSGQoRYmFzZV9vcGVyYXRpb25faWQYBCABKAkSFQoNYmFzZV9yZXZpc2lvbhgFIAEoAxIQCghyZXZpc2lvbhgGIAEoAxItCgdjb250ZW50GAcgASgLMhwuc2FmZWZpbGUuc3RvcmFnZS52MS5Db250ZW50EjUKCGV4dGVybmFsGAggASgLMiMuc2FmZWZpbGUuc3RvcmFnZS52MS5FeHRlcm5hbENoYW5nZRITCgtjcmVhdGVfb25seRgJIAEoCBINCgVpbm9kZRgKIAEoBBIQCghtdGltZV9ucxgLIAEoAxIXCg9zb3VyY2VfcmV2aXNpb24YDCABKAMSFwoPYmFja3VwX3JldmlzaW9uGA0gASgDImcKB0NvbnRlbnQSDgoGc2hhMjU2GAEgASgMEhIKCnNpemVfYnl0ZXMYAiABKAMSDAoEbW9kZRgDIAEoDRIQCgZpbmxpbmUYBCABKAxIABIQCgZvYmplY3QYBSABKAlIAEIGCgRib2R5IlAKDkV4dGVybmFsQ2hhbmdlEg8KB2RlbGV0ZWQYASABKAgSLQoHY29udGVudBgCIAEoCzIcLnNhZmVmaWxlLnN0b3JhZ2UudjEuQ29udGVudCIzCgtBYm9ydFJlY29yZBIUCgxvcGVyYXRpb25faWQYASABKAkSDgoGcmVhc29uGAIgASgJKosBCgpDaGFuZ2VLaW5kEhsKF0NIQU5HRV9LSU5EX1VOU1BFQ0lGSUVEEAASFQoRQ0hBTkdFX0tJTkRfV1JJVEUQARIWChJDSEFOR0VfS0lORF9ERUxFVEUQAhIYChRDSEFOR0VfS0lORF9ST0xMQkFDSxADEhcKE0NIQU5HRV9LSU5EX1JFU1RPUkUQBGIGcHJvdG8z");
+  fileDesc("CiFzYWZlZmlsZS9zdG9yYWdlL3YxL3N0b3JhZ2UucHJvdG8SE3NhZmVmaWxlLnN0b3JhZ2UudjEimQIKD09wZXJhdGlvblJlY29yZBIUCgxvcGVyYXRpb25faWQYASABKAkSEgoKcmVxdWVzdF9pZBgCIAEoCRIWCg5yZXF1ZXN0X3NoYTI1NhgDIAEoDBIPCgd0aW1lX21zGAQgASgDEjAKB2NoYW5nZXMYBSADKAsyHy5zYWZlZmlsZS5zdG9yYWdlLnYxLlBhdGhDaGFuZ2USQAoGbGFiZWxzGAYgAygLMjAuc2FmZWZpbGUuc3RvcmFnZS52MS5PcGVyYXRpb25SZWNvcmQuTGFiZWxzRW50cnkSEAoIdHJhY2VfaWQYByABKAwaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKCAwoKUGF0aENoYW5nZRIMCgRwYXRoGAEgASgJEi0KBGtpbmQYAiABKA4yHy5zYWZlZmlsZS5zdG9yYWdlLnYxLkNoYW5nZUtpbmQSDQoFZXBvY2gYAyABKAQSGQoRYmFzZV9vcGVyYXRpb25faWQYBCABKAkSFQoNYmFzZV9yZXZpc2lvbhgFIAEoAxIQCghyZXZpc2lvbhgGIAEoAxItCgdjb250ZW50GAcgASgLMhwuc2FmZWZpbGUuc3RvcmFnZS52MS5Db250ZW50EjUKCGV4dGVybmFsGAggASgLMiMuc2FmZWZpbGUuc3RvcmFnZS52MS5FeHRlcm5hbENoYW5nZRITCgtjcmVhdGVfb25seRgJIAEoCBINCgVpbm9kZRgKIAEoBBIQCghtdGltZV9ucxgLIAEoAxIXCg9zb3VyY2VfcmV2aXNpb24YDCABKAMSFwoPYmFja3VwX3JldmlzaW9uGA0gASgDEhYKDmRpcmVjdG9yeV9tb2RlGA4gASgNIuoBCgdDb250ZW50Eg4KBnNoYTI1NhgBIAEoDBISCgpzaXplX2J5dGVzGAIgASgDEgwKBG1vZGUYAyABKA0SEAoGaW5saW5lGAQgASgMSAASEAoGb2JqZWN0GAUgASgJSAASOAoGeGF0dHJzGAYgAygLMiguc2FmZWZpbGUuc3RvcmFnZS52MS5Db250ZW50LlhhdHRyc0VudHJ5EgsKA3VpZBgHIAEoDRILCgNnaWQYCCABKA0aLQoLWGF0dHJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgMOgI4AUIGCgRib2R5IlAKDkV4dGVybmFsQ2hhbmdlEg8KB2RlbGV0ZWQYASABKAgSLQoHY29udGVudBgCIAEoCzIcLnNhZmVmaWxlLnN0b3JhZ2UudjEuQ29udGVudCIzCgtBYm9ydFJlY29yZBIUCgxvcGVyYXRpb25faWQYASABKAkSDgoGcmVhc29uGAIgASgJKsQCCgpDaGFuZ2VLaW5kEhsKF0NIQU5HRV9LSU5EX1VOU1BFQ0lGSUVEEAASFQoRQ0hBTkdFX0tJTkRfV1JJVEUQARIWChJDSEFOR0VfS0lORF9ERUxFVEUQAhIYChRDSEFOR0VfS0lORF9ST0xMQkFDSxADEhcKE0NIQU5HRV9LSU5EX1JFU1RPUkUQBBIUChBDSEFOR0VfS0lORF9NT1ZFEAUSFAoQQ0hBTkdFX0tJTkRfQ09QWRAGEhYKEkNIQU5HRV9LSU5EX0FQUEVORBAHEhUKEUNIQU5HRV9LSU5EX1BBVENIEAgSGgoWQ0hBTkdFX0tJTkRfQVRUUklCVVRFUxAJEh4KGkNIQU5HRV9LSU5EX01BS0VfRElSRUNUT1JZEAoSIAocQ0hBTkdFX0tJTkRfUkVNT1ZFX0RJUkVDVE9SWRALYgZwcm90bzM");
 
 /**
  * The payload of an OPERATION frame of the journal: everything needed to publish the operation again, and to
@@ -128,7 +128,7 @@ export type PathChange = Message<"safefile.storage.v1.PathChange"> & {
   revision: bigint;
 
   /**
-   * What the path holds afterwards. Unset for a delete.
+   * What the path holds afterwards. Unset when it holds no file then.
    *
    * @generated from field: safefile.storage.v1.Content content = 7;
    */
@@ -175,6 +175,13 @@ export type PathChange = Message<"safefile.storage.v1.PathChange"> & {
    * @generated from field: int64 backup_revision = 13;
    */
   backupRevision: bigint;
+
+  /**
+   * Permission bits of a directory that was made; 0 otherwise.
+   *
+   * @generated from field: uint32 directory_mode = 14;
+   */
+  directoryMode: number;
 };
 
 /**
@@ -233,6 +240,27 @@ export type Content = Message<"safefile.storage.v1.Content"> & {
     value: string;
     case: "object";
   } | { case: undefined; value?: undefined };
+
+  /**
+   * Extended attributes by name, without the "user." that all of them have.
+   *
+   * @generated from field: map<string, bytes> xattrs = 6;
+   */
+  xattrs: { [key: string]: Uint8Array };
+
+  /**
+   * Who owned the file, by numbers.
+   *
+   * @generated from field: uint32 uid = 7;
+   */
+  uid: number;
+
+  /**
+   * Its group.
+   *
+   * @generated from field: uint32 gid = 8;
+   */
+  gid: number;
 };
 
 /**
@@ -338,6 +366,55 @@ export enum ChangeKind {
    * @generated from enum value: CHANGE_KIND_RESTORE = 4;
    */
   RESTORE = 4,
+
+  /**
+   * Moved here from another path of the same record, or, without content, moved away.
+   *
+   * @generated from enum value: CHANGE_KIND_MOVE = 5;
+   */
+  MOVE = 5,
+
+  /**
+   * Copied from another path.
+   *
+   * @generated from enum value: CHANGE_KIND_COPY = 6;
+   */
+  COPY = 6,
+
+  /**
+   * Bytes were added at the end.
+   *
+   * @generated from enum value: CHANGE_KIND_APPEND = 7;
+   */
+  APPEND = 7,
+
+  /**
+   * Parts were replaced.
+   *
+   * @generated from enum value: CHANGE_KIND_PATCH = 8;
+   */
+  PATCH = 8,
+
+  /**
+   * Only attributes were changed.
+   *
+   * @generated from enum value: CHANGE_KIND_ATTRIBUTES = 9;
+   */
+  ATTRIBUTES = 9,
+
+  /**
+   * A directory was made.
+   *
+   * @generated from enum value: CHANGE_KIND_MAKE_DIRECTORY = 10;
+   */
+  MAKE_DIRECTORY = 10,
+
+  /**
+   * An empty directory was removed.
+   *
+   * @generated from enum value: CHANGE_KIND_REMOVE_DIRECTORY = 11;
+   */
+  REMOVE_DIRECTORY = 11,
 }
 
 /**

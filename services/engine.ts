@@ -1,0 +1,150 @@
+import { Backup } from "./backup/backup.js";
+import { Announcer } from "./commit/announcer.js";
+import { Commit } from "./commit/commit.js";
+import type { Config } from "./config.js";
+import { Execute } from "./execute/execute.js";
+import { Uploads } from "./execute/uploads.js";
+import type { Index } from "./index/index.js";
+import { Journals } from "./journal/journals.js";
+import { JournalWriter } from "./journal/writer.js";
+import type { Leases } from "./lock/leases.js";
+import { Lock } from "./lock/lock.js";
+import type { IncarnationId } from "./model/operation.js";
+import type { Intent, Operation } from "./model/operation-request.js";
+import { type Observer, Pipeline } from "./pipeline/pipeline.js";
+import { Attempt } from "./protocol/attempt.js";
+import { Batons } from "./protocol/baton.js";
+import { Heads } from "./protocol/heads.js";
+import { Incarnation } from "./protocol/incarnation.js";
+import { Settler } from "./protocol/settle.js";
+import { Files } from "./query/files.js";
+import { Listing } from "./query/listing.js";
+import { Revisions } from "./query/revisions.js";
+import { Rebuild } from "./recover/rebuild.js";
+import { Recover } from "./recover/recover.js";
+import { Replay } from "./recover/replay.js";
+import { Survivor } from "./recover/survivor.js";
+import { Store } from "./store/store.js";
+import { Validate } from "./validate/validate.js";
+import { Verify } from "./verify/verify.js";
+import type { Host } from "./volume/process.js";
+import type { Volume } from "./volume/volume.js";
+
+/** What the engine works on: real in a replica, made up in a simulation. */
+export interface Outside {
+  readonly volume: Volume;
+  readonly host: Host;
+  readonly index: Index;
+  readonly leases: Leases;
+  readonly observer: Observer;
+}
+
+/** Who is told of what nobody asked for. */
+export interface Told {
+  /** Nothing more may be acknowledged: this incarnation ends at once. */
+  leave(reason: string): void;
+  /** Something failed that is tried again. */
+  warn(what: string, error: unknown): void;
+  /** A dead incarnation cannot be ended yet. */
+  stuck(incarnation: IncarnationId, error: unknown): void;
+}
+
+export type Engine = Awaited<ReturnType<typeof buildEngine>>;
+
+/** Builds what lies between the model of a request and the volume, without gRPC. Nothing is recovered yet. */
+export async function buildEngine({ volume, host, index, leases, observer }: Outside, config: Config, told: Told) {
+  const incarnation = await Incarnation.begin(volume, host);
+  const writer = await JournalWriter.open(
+    volume,
+    incarnation.id,
+    {
+      segmentBytesMax: config.segmentBytesMax,
+      growBytes: config.journalGrowBytes,
+      reserveBytes: config.journalReserveBytes,
+      recordBytesMax: config.recordBytesMax,
+    },
+    (error) => told.leave(`the journal cannot be made durable: ${String((error as Error).cause ?? error)}`),
+  );
+  const journals = new Journals(volume, incarnation.id, writer, config);
+  const batons = new Batons(volume);
+  const settler = new Settler(volume, journals);
+  const heads = new Heads(volume, journals, config.headsCachedMax);
+  const store = new Store(volume);
+  const announcer = new Announcer(index, incarnation.id, config.indexBacklogMax, (error) =>
+    told.warn("the index lies behind", error),
+  );
+
+  const validate = new Validate(volume);
+  const recover = new Recover(volume, store, (error) => told.warn("not finished yet", error));
+  const begin = (operation: Operation): Attempt =>
+    new Attempt(volume, journals, batons, settler, operation.id, operation.intents.map(partOf), (path) =>
+      replay.repair(path),
+    );
+  const lock = new Lock(leases, index, begin, recover.run.bind(recover));
+  const backup = new Backup(volume, journals, heads, store, config);
+  const execute = new Execute(volume, store, config.inlineBytesMax);
+  const verify = new Verify();
+  const commit = new Commit(journals, heads, announcer);
+  const pipeline = new Pipeline(
+    {
+      validate: validate.run.bind(validate),
+      lock: lock.run.bind(lock),
+      backup: backup.run.bind(backup),
+      execute: execute.run.bind(execute),
+      verify: verify.run.bind(verify),
+      commit: commit.run.bind(commit),
+      recover: recover.run.bind(recover),
+    },
+    observer,
+    config.operationsMax,
+  );
+
+  const files = new Files(volume, journals, batons, heads);
+  const listing = new Listing(volume, files, config.listEntriesMax);
+  const revisions = new Revisions(index, batons, heads, settler, files);
+  const rebuild = new Rebuild(index, journals, batons, settler);
+  index.onMissing = () => {
+    rebuild.runIfMissing().catch((error: unknown) => told.warn("the index is not rebuilt yet", error));
+  };
+  const survivor = new Survivor(
+    volume,
+    journals,
+    index,
+    batons,
+    heads,
+    settler,
+    incarnation,
+    config.incarnationDeadMs,
+    told.stuck,
+  );
+  const replay = new Replay(volume, journals, batons, heads, store, incarnation, survivor);
+  const uploads = new Uploads(volume, incarnation, config);
+  return {
+    volume,
+    index,
+    leases,
+    incarnation,
+    writer,
+    journals,
+    batons,
+    settler,
+    heads,
+    store,
+    announcer,
+    pipeline,
+    files,
+    listing,
+    revisions,
+    rebuild,
+    survivor,
+    replay,
+    uploads,
+  };
+}
+
+const partOf = ({ path, kind, source, precondition }: Intent) => ({
+  path,
+  deletes: kind === "DELETE",
+  createOnly: precondition.ifRevision === 0,
+  uploadId: source?.from === "upload" ? source.uploadId : undefined,
+});
