@@ -1,10 +1,14 @@
 import type { Logger } from "pino";
 import { Calls } from "./api/call.js";
+import { Copies } from "./api/copies.js";
+import { Editing } from "./api/editing.js";
 import { FileOps } from "./api/file-ops.js";
+import { Moving } from "./api/moving.js";
 import { type Gate, Mutations } from "./api/mutations.js";
 import { Reading } from "./api/reading.js";
 import { Recovery } from "./api/recovery.js";
 import { Server } from "./api/server.js";
+import { Transactions } from "./api/transactions.js";
 import type { Config } from "./config.js";
 import { buildEngine, type Engine } from "./engine.js";
 import { Index } from "./index/index.js";
@@ -12,12 +16,16 @@ import { Leases } from "./lock/leases.js";
 import type { Intent } from "./model/operation-request.js";
 import { beginOperation } from "./pipeline/begin.js";
 import { openFormat } from "./protocol/format.js";
+import { Trees } from "./query/tree.js";
 import type { RestoreJob } from "./restore/job.js";
 import { Restores } from "./restore/restores.js";
 import { observer } from "./telemetry/observer.js";
 import { PosixVolume } from "./volume/posix.js";
 import { thisHost } from "./volume/process.js";
 import type { DurabilityError } from "./volume/volume.js";
+
+/** As the protos promise for moving and deleting a directory. */
+const TREE_ENTRIES_MAX = 1000;
 
 /** What the life of a replica needs of its parts. */
 export interface Parts {
@@ -82,7 +90,11 @@ function serve(engine: Engine, config: Config, log: Logger, gate: Gate) {
   const restores = new Restores(incarnation, journals, index, files, listing, revisions, change, config);
   const mutations = new Mutations(config.volumeName, config, incarnation, pipeline, uploads, files, gate);
   const reading = new Reading(config.volumeName, files, revisions, store, config.readsMax);
-  const fileOps = new FileOps(mutations, files, listing, reading, config);
+  const copies = new Copies(files, revisions);
+  const moving = new Moving(mutations, new Trees(engine.volume, TREE_ENTRIES_MAX), copies);
+  const transactions = new Transactions(mutations, revisions, copies);
+  const editing = new Editing(mutations);
+  const fileOps = new FileOps(mutations, files, listing, reading, config, editing, moving, transactions);
   const recovery = new Recovery(mutations, revisions, reading, rebuild, restores, incarnation);
   const calls = new Calls({ callsMax: config.operationsMax + config.readsMax }, (error, method) =>
     log.error({ err: error, method }, "unexpected failure"),

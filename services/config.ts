@@ -64,6 +64,12 @@ export const schema = z.strictObject({
     Number.MAX_SAFE_INTEGER,
     "Bytes of one upload: a lost client must not fill the volume.",
   ),
+  writesInFlightMax: number(
+    64,
+    1,
+    4096,
+    "Writes of one WriteFiles stream under way or not answered yet; the next is read when one is answered.",
+  ),
   uploadIdleMs: number(
     30_000,
     100,

@@ -10,9 +10,9 @@ import { JournalWriter } from "./journal/writer.js";
 import type { Leases } from "./lock/leases.js";
 import { Lock } from "./lock/lock.js";
 import type { IncarnationId } from "./model/operation.js";
-import type { Intent, Operation } from "./model/operation-request.js";
+import { DIRECTORY_MODE, type Intent, isCreateOnly, type Operation } from "./model/operation-request.js";
 import { type Observer, Pipeline } from "./pipeline/pipeline.js";
-import { Attempt } from "./protocol/attempt.js";
+import { Attempt, type Part } from "./protocol/attempt.js";
 import { Batons } from "./protocol/baton.js";
 import { Heads } from "./protocol/heads.js";
 import { Incarnation } from "./protocol/incarnation.js";
@@ -77,12 +77,19 @@ export async function buildEngine({ volume, host, index, leases, observer }: Out
   const validate = new Validate(volume);
   const recover = new Recover(volume, store, (error) => told.warn("not finished yet", error));
   const begin = (operation: Operation): Attempt =>
-    new Attempt(volume, journals, batons, settler, operation.id, operation.intents.map(partOf), (path) =>
-      replay.repair(path),
+    new Attempt(
+      volume,
+      journals,
+      batons,
+      settler,
+      operation.id,
+      operation.intents.map(partOf),
+      operation.checks.map(({ path }) => path),
+      (path) => replay.repair(path),
     );
   const lock = new Lock(leases, index, begin, recover.run.bind(recover));
   const backup = new Backup(volume, journals, heads, store, config);
-  const execute = new Execute(volume, store, config.inlineBytesMax);
+  const execute = new Execute(volume, store, config);
   const verify = new Verify();
   const commit = new Commit(journals, heads, announcer);
   const pipeline = new Pipeline(
@@ -142,9 +149,14 @@ export async function buildEngine({ volume, host, index, leases, observer }: Out
   };
 }
 
-const partOf = ({ path, kind, source, precondition }: Intent) => ({
-  path,
-  deletes: kind === "DELETE",
-  createOnly: precondition.ifRevision === 0,
-  uploadId: source?.from === "upload" ? source.uploadId : undefined,
-});
+const partOf = (intent: Intent): Part => {
+  const { path, kind, source } = intent;
+  const isDirectory = kind === "MAKE_DIRECTORY";
+  return {
+    path,
+    makes: isDirectory ? "directory" : source ? "file" : "nothing",
+    mode: isDirectory ? (intent.mode ?? DIRECTORY_MODE) : undefined,
+    createOnly: isCreateOnly(intent),
+    uploadId: source?.from === "upload" ? source.uploadId : undefined,
+  };
+};

@@ -28,7 +28,7 @@ type Handler<M extends DescMethod> = M["methodKind"] extends "unary"
     ? (request: Request<M>, context: CallContext) => AsyncIterable<Reply<M>>
     : M["methodKind"] extends "client_streaming"
       ? (requests: AsyncIterable<Request<M>>, context: CallContext) => Promise<Reply<M>>
-      : never;
+      : (requests: AsyncIterable<Request<M>>, context: CallContext) => AsyncIterable<Reply<M>>;
 type Reply<M extends DescMethod> = MessageInitShape<M["output"]>;
 
 type AnyCall = grpc.ServerUnaryCall<object, object> &
@@ -83,7 +83,8 @@ export class Calls {
         if (this.underWay > this.limits.callsMax)
           throw new OverloadedError({ what: "calls under way", limit: this.limits.callsMax });
         const context = { signal: ended.signal, traceId: span.traceId, facts };
-        const input = method.methodKind === "client_streaming" ? readable(call) : readableOne(call.request);
+        const isStream = method.methodKind === "client_streaming" || method.methodKind === "bidi_streaming";
+        const input = isStream ? readable(call) : readableOne(call.request);
         const output = handler(input, context);
         if (Symbol.asyncIterator in output) await this.stream(output, call, ended.signal);
         else callback?.(null, await output);

@@ -4,8 +4,6 @@ import { crc32c } from "@node-rs/crc32";
 import { ChecksumMismatchError, LimitExceededError, NotImplementedError } from "../errors/index.js";
 import type { Upload } from "../execute/uploads.js";
 import {
-  type DeleteFileRequest,
-  DeleteFileResponseSchema,
   type FileOpsService,
   type ListFilesRequest,
   ListFilesResponseSchema,
@@ -23,8 +21,11 @@ import type { Files } from "../query/files.js";
 import type { Listing } from "../query/listing.js";
 import { canonicalDirectory, canonicalPath } from "../validate/path.js";
 import type { CallContext, Handlers } from "./call.js";
+import type { Editing } from "./editing.js";
+import type { Moving } from "./moving.js";
 import type { Mutations } from "./mutations.js";
 import { type Part, type Reading, rangeOf } from "./reading.js";
+import type { Transactions } from "./transactions.js";
 import {
   checkMode,
   checkPageSize,
@@ -37,9 +38,11 @@ import {
   toFileInfo,
   toPageToken,
 } from "./wire.js";
+import { WriteFiles } from "./write-files.js";
 
 export interface FileOpsLimits {
   readonly uploadIdleMs: number;
+  readonly writesInFlightMax: number;
 }
 
 /** FileOpsService, as far as it is built. */
@@ -50,16 +53,24 @@ export class FileOps {
     private readonly listing: Listing,
     private readonly reading: Reading,
     private readonly limits: FileOpsLimits,
+    private readonly editing: Editing,
+    private readonly moving: Moving,
+    private readonly transactions: Transactions,
   ) {}
 
-  readonly handlers: Handlers<typeof FileOpsService> = {
-    statFile: (request) => this.statFile(request),
-    listFiles: (request) => this.listFiles(request),
-    readFile: (request) => this.readFile(request),
-    writeFile: (request, context) => this.writeFile(request, context),
-    uploadFile: (requests, context) => this.uploadFile(requests, context),
-    deleteFile: (request, context) => this.deleteFile(request, context),
-  };
+  get handlers(): Handlers<typeof FileOpsService> {
+    return {
+      ...this.editing.handlers,
+      ...this.moving.handlers,
+      ...this.transactions.handlers,
+      ...new WriteFiles(this.writeFile.bind(this), this.limits).handlers,
+      statFile: (request) => this.statFile(request),
+      listFiles: (request) => this.listFiles(request),
+      readFile: (request) => this.readFile(request),
+      writeFile: (request, context) => this.writeFile(request, context),
+      uploadFile: (requests, context) => this.uploadFile(requests, context),
+    };
+  }
 
   private async statFile({ volume, path }: StatFileRequest) {
     checkVolume(volume, this.mutations.volumeName);
@@ -177,16 +188,5 @@ export class FileOps {
       clearTimeout(timer);
       signal.removeEventListener("abort", leave);
     }
-  }
-
-  private async deleteFile(request: DeleteFileRequest, context: CallContext) {
-    if (request.recursive) throw new NotImplementedError({ what: "DeleteFile with recursive" });
-    checkVolume(request.volume, this.mutations.volumeName);
-    const path = canonicalPath(request.path);
-    const options = fromOptions(request.options, this.mutations.limits);
-    if (options.precondition.ifRevision === 0)
-      refuse("options.precondition.if_revision", "must not be zero: what is not there cannot be deleted");
-    const intent = { path, kind: "DELETE" as const, source: undefined, mode: undefined };
-    return create(DeleteFileResponseSchema, { result: await this.mutations.run(intent, options, context) });
   }
 }

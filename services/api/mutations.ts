@@ -1,12 +1,13 @@
 import type { DrainingError, OverloadedError } from "../errors/index.js";
 import type { Uploads } from "../execute/uploads.js";
 import type { MutationResult } from "../gen/safefile/v1/common_pb.js";
-import type { Intent } from "../model/operation-request.js";
+import type { Check, Intent, Precondition } from "../model/operation-request.js";
+import type { FilePath } from "../model/path.js";
 import { beginOperation } from "../pipeline/begin.js";
 import type { Finished, Pipeline } from "../pipeline/pipeline.js";
 import type { Incarnation } from "../protocol/incarnation.js";
 import type { Files } from "../query/files.js";
-import { checkPreconditions } from "../validate/preconditions.js";
+import { checkCondition, checkPreconditions } from "../validate/preconditions.js";
 import type { CallContext } from "./call.js";
 import { type Options, toFileInfo, toResult } from "./wire.js";
 
@@ -15,6 +16,17 @@ export interface Gate {
   /** Why not: the replica is leaving, or Redis is too far behind. */
   refusal(): DrainingError | OverloadedError | undefined;
 }
+
+/** What one request wants to be changed. */
+export interface Change {
+  readonly intents: readonly Intent[];
+  /** What is only looked at. */
+  readonly checks?: readonly Check[];
+  /** What stands for the request when it is made again, where its intents may differ then. */
+  readonly asked?: unknown;
+}
+
+export const UNCONDITIONAL: Precondition = { etag: undefined, ifRevision: undefined };
 
 /** What all handlers that change files share. */
 export class Mutations {
@@ -29,7 +41,7 @@ export class Mutations {
     private readonly incarnation: Incarnation,
     private readonly pipeline: Pipeline,
     readonly uploads: Uploads,
-    private readonly files: Files,
+    readonly files: Files,
     private readonly gate: Gate,
   ) {}
 
@@ -39,23 +51,40 @@ export class Mutations {
     if (refusal) throw refusal;
   }
 
-  async run(intent: Omit<Intent, "precondition">, options: Options, context: CallContext): Promise<MutationResult> {
-    const result = toResult(this.volumeName, context.traceId, await this.finish(intent, options, context));
-    if (!options.validateOnly) return result;
-    // Nothing was locked, so this is what holds now; the change itself is checked again under the lock.
-    const found = await this.files.peek(intent.path);
-    checkPreconditions({ ...intent, precondition: options.precondition }, found);
+  /** Carries out a change of one path; its precondition is that of the options. */
+  run(intent: Omit<Intent, "precondition">, options: Options, context: CallContext): Promise<MutationResult> {
+    const intents = [{ ...intent, precondition: options.precondition }];
+    return this.runAbout(intent.path, { intents }, options, context);
+  }
+
+  /** Carries out a change whose result is about `path`. */
+  async runAbout(path: FilePath, change: Change, options: Options, context: CallContext): Promise<MutationResult> {
+    return this.resultOf(path, await this.finish(change, options, context), context);
+  }
+
+  /** The result about `path`, undefined for none, of what was carried out. */
+  async resultOf(path: FilePath | undefined, finished: Finished, { traceId }: CallContext): Promise<MutationResult> {
+    const result = toResult(this.volumeName, traceId, finished, path);
+    if (!result.validatedOnly || path === undefined) return result;
+    const found = await this.files.peek(path);
     return { ...result, ...(found ? { file: toFileInfo(this.volumeName, found) } : {}) };
   }
 
-  finish(intent: Omit<Intent, "precondition">, options: Options, context: CallContext): Promise<Finished> {
+  async finish(change: Change, options: Options, context: CallContext): Promise<Finished> {
     this.enter();
-    const intents = [{ ...intent, precondition: options.precondition }];
     const { signal, traceId, facts } = context;
-    const operation = beginOperation(this.incarnation, { ...options, signal, traceId, intents });
+    const operation = beginOperation(this.incarnation, { ...options, ...change, signal, traceId });
     // An error names them, so that an unknown outcome can be asked for again, also when the server made the id.
-    facts.set("volume", this.volumeName).set("path", intent.path);
+    facts.set("volume", this.volumeName).set("path", change.intents[0]?.path ?? "");
     facts.set("operation_id", operation.id).set("request_id", operation.requestId);
-    return this.pipeline.run(operation);
+    const finished = await this.pipeline.run(operation);
+    if (options.validateOnly) await this.checkUnlocked(change);
+    return finished;
+  }
+
+  /** Nothing was locked, so this is what holds now; the change itself is checked again under the lock. */
+  private async checkUnlocked({ intents, checks = [] }: Change): Promise<void> {
+    for (const intent of intents) checkPreconditions(intent, await this.files.peek(intent.path));
+    for (const check of checks) checkCondition(check, await this.files.peek(check.path));
   }
 }

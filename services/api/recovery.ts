@@ -100,7 +100,7 @@ export class Recovery {
     this.mutations.enter();
     const info = await this.revisions.find(path, revision);
     const content = info.content;
-    if (!content) refuse("revision", `${revision} is a delete and has no content; to repeat it, delete`);
+    if (!content) refuse("revision", `${revision} has no content`);
     const source = { from: "revision" as const, revision, content };
     const intent = { path, kind: "ROLLBACK" as const, source, mode: content.mode };
     return create(RollbackFileResponseSchema, { result: await this.mutations.run(intent, options, context) });

@@ -1,4 +1,5 @@
 /** Model ↔ messages of the wire. */
+import { createHash } from "node:crypto";
 import { create } from "@bufbuild/protobuf";
 import {
   type Duration,
@@ -19,8 +20,9 @@ import { sameBytes } from "../model/content.js";
 import type { FileInfo, RevisionInfo } from "../model/file-info.js";
 import type { OperationId } from "../model/operation.js";
 import type { Precondition } from "../model/operation-request.js";
+import type { FilePath } from "../model/path.js";
 import type { StageName } from "../model/receipt.js";
-import type { OperationRecord, PathChange } from "../model/record.js";
+import { changeOf, leavesNothing, type OperationRecord, type PathChange } from "../model/record.js";
 import type { Finished } from "../pipeline/pipeline.js";
 import { etagOf } from "../protocol/heads.js";
 
@@ -54,6 +56,7 @@ export const toFileInfo = (volume: string, info: FileInfo): v1.FileInfo =>
     operationId: info.operation ?? "",
     sha256: info.sha256 ?? NO_BYTES,
     externallyChanged: info.externallyChanged,
+    xattrs: info.xattrs ?? {},
   });
 
 const timestampFromNs = (ns: bigint): Timestamp =>
@@ -88,32 +91,46 @@ export function toRevision(volume: string, info: RevisionInfo): v1.Revision {
 /** Of its own, so that it never stands for the change that found it. */
 const externalEtagOf = (operation: OperationId): string => `"x-${operation}"`;
 
-/** The file and the revision that `change` left. */
+/** What `record` left at `path`: file, revision and backup; undefined when it did not touch it. */
+export function toMade(volume: string, record: OperationRecord, path: FilePath) {
+  const change = changeOf(record, path);
+  return change && { ...changed(volume, record, change), backupRevision: BigInt(change.backupRevision) };
+}
+
+/** The file or directory and the revision that `change` left. */
 function changed(volume: string, record: OperationRecord, change: PathChange) {
   const { path, content, kind, revision } = change;
   const { operation, timeMs } = record;
   const plain = { sizeBytes: content?.sizeBytes ?? 0, mode: content?.mode ?? 0, sha256: content?.sha256 };
   const info = { path, revision, kind, operation, timeMs, ...plain, record, content };
+  const made = toRevision(volume, info);
+  if (leavesNothing(change)) return { revision: made, file: undefined };
   const file: FileInfo = {
     path,
-    type: "file",
+    type: content ? "file" : "directory",
     ...plain,
-    mtimeNs: change.mtimeNs,
-    etag: etagOf(operation),
-    revision,
-    operation,
+    ...(!content && { mode: change.directoryMode }),
+    mtimeNs: content ? change.mtimeNs : BigInt(timeMs) * 1_000_000n,
+    etag: content ? etagOf(operation) : "",
+    revision: content ? revision : 0,
+    operation: content && operation,
+    xattrs: content?.xattrs,
     externallyChanged: false,
   };
-  return { revision: toRevision(volume, info), file: content && toFileInfo(volume, file) };
+  return { revision: made, file: toFileInfo(volume, file) };
 }
 
-export function toResult(volume: string, traceId: string, { receipt, timings }: Finished): v1.MutationResult {
+/** The result of a change, as far as it is about `path`; undefined for the whole only. */
+export function toResult(
+  volume: string,
+  traceId: string,
+  { receipt, timings }: Finished,
+  path: FilePath | undefined,
+): v1.MutationResult {
   const { record } = receipt;
-  const change = record?.changes[0];
-  const made = record && change ? changed(volume, record, change) : undefined;
+  const made = record && path !== undefined && toMade(volume, record, path);
   return create(v1.MutationResultSchema, {
-    ...made,
-    backupRevision: BigInt(change?.backupRevision ?? 0),
+    ...(made || undefined),
     operationId: record ? receipt.operation : "",
     requestId: receipt.requestId,
     traceId,
@@ -148,22 +165,28 @@ export function fromOptions(
   const isNegative = lockWaitMs < 0 || (options?.lockWait?.nanos ?? 0) < 0;
   if (isNegative || lockWaitMs > limits.lockWaitMsMax)
     refuse("options.lock_wait", `must be from 0 to ${limits.lockWaitMsMax} ms`);
-  const ifRevision = options?.precondition?.ifRevision;
-  const etag = options?.precondition?.etag || undefined;
-  if (etag !== undefined && !/^"[^"]{1,256}"$/.test(etag))
-    refuse("options.precondition.etag", "must be a quoted etag as it was given");
   return {
     requestId: checkRequestId(options?.requestId ?? "", "options.request_id"),
     validateOnly: options?.validateOnly ?? false,
-    precondition: {
-      etag,
-      ifRevision: ifRevision === undefined ? undefined : checkPosition(ifRevision, "options.precondition.if_revision"),
-    },
+    precondition: fromPrecondition(options?.precondition, "options.precondition"),
     lockWaitMs,
     priority: checkPriority(options?.priority ?? 0, "options.priority"),
     labels: checkLabels(options?.labels ?? {}, "options.labels"),
   };
 }
+
+export function fromPrecondition(precondition: v1.Precondition | undefined, field: string): Precondition {
+  const etag = precondition?.etag || undefined;
+  const ifRevision = precondition?.ifRevision;
+  if (etag !== undefined && !/^"[^"]{1,256}"$/.test(etag))
+    refuse(`${field}.etag`, "must be a quoted etag as it was given");
+  return {
+    etag,
+    ifRevision: ifRevision === undefined ? undefined : checkPosition(ifRevision, `${field}.if_revision`),
+  };
+}
+
+export const sha256Of = (bytes: Uint8Array): Buffer => createHash("sha256").update(bytes).digest();
 
 export function checkRequestId(requestId: string, field: string): string {
   if (!REQUEST_ID.test(requestId)) refuse(field, "must be at most 128 characters out of A-Z a-z 0-9 . _ : and -");

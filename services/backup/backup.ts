@@ -3,21 +3,23 @@ import type { Journals } from "../journal/journals.js";
 import type { Lease } from "../lock/lease.js";
 import type { Content } from "../model/content.js";
 import { NO_OPERATION } from "../model/operation.js";
-import type { Intent } from "../model/operation-request.js";
+import type { Check, Intent } from "../model/operation-request.js";
 import type { FilePath } from "../model/path.js";
-import type { ExternalChange, OperationRecord } from "../model/record.js";
+import { type ExternalChange, leavesNothing, type OperationRecord } from "../model/record.js";
 import { EarlierOutcome } from "../protocol/earlier-outcome.js";
 import { etagOf, type Head, type Heads, outsideEtagOf } from "../protocol/heads.js";
 import { volumeError } from "../protocol/said.js";
 import type { Store } from "../store/store.js";
 import type { Plan } from "../validate/plan.js";
-import { checkPreconditions } from "../validate/preconditions.js";
+import { checkCondition, checkPreconditions, type FoundFile } from "../validate/preconditions.js";
+import { checkType } from "../validate/validate.js";
 import { type LiveName, NotPlainError, type Stat, unless, type Volume } from "../volume/volume.js";
 import type { Base, PathBase } from "./base.js";
 import { capture } from "./capture.js";
 
 export interface BackupLimits {
   readonly inlineBytesMax: number;
+  readonly recordBytesMax: number;
   /** On a network volume, how long a cache may show an older file than the baton names. */
   readonly baseSettleMs: number;
   /** How far the index may lie behind one path before it has to be rebuilt. */
@@ -25,6 +27,26 @@ export interface BackupLimits {
 }
 
 const SETTLE_STEP_MS = 20;
+
+/** A record has room for so many bytes of each content; what is larger becomes an object. */
+export const inlineBytesOf = (
+  limits: { readonly inlineBytesMax: number; readonly recordBytesMax: number },
+  paths: number,
+): number => Math.min(limits.inlineBytesMax, Math.floor(limits.recordBytesMax / 4 / paths));
+
+/** What a caller may name in a precondition. A file changed from outside is no revision yet, so it matches none. */
+function foundAs({ found, isHead }: Settled, head: Head | undefined): FoundFile | undefined {
+  if (!found) return undefined;
+  if (found.type !== "file") return { etag: "", revision: 0 };
+  return isHead && head
+    ? { etag: etagOf(head.record.operation), revision: head.change.revision }
+    : { etag: outsideEtagOf(found), revision: 0 };
+}
+
+interface Settled {
+  readonly found: Stat | undefined;
+  readonly isHead: boolean;
+}
 
 /** Third stage: finds what each path holds under its baton, and makes sure that the store has it (I4). */
 export class Backup {
@@ -44,15 +66,19 @@ export class Backup {
         new Error(`the index names ${lease.known.earlier} for a request it did not serve`),
       );
     }
-    const paths: PathBase[] = [];
+    const { intents, checks } = plan.operation;
     const notIndexed = new Map<string, OperationRecord>();
-    for (const [part, intent] of plan.operation.intents.entries()) {
-      const baton = lease.attempt.batonOf(intent.path);
-      const head = await this.heads.headAt(intent.path, baton.last);
-      for (const record of await this.chainNotIndexed(intent.path, head, lease))
-        notIndexed.set(record.operation, record);
-      paths.push(await this.base(intent, part, head, lease));
+    const heads = new Map<FilePath, Head | undefined>();
+    // All of them before anything is looked at: a repeated request must find its first outcome, not what it left.
+    for (const { path } of [...intents, ...checks]) {
+      const head = await this.heads.headAt(path, lease.attempt.batonOf(path).last);
+      heads.set(path, head);
+      for (const record of await this.chainNotIndexed(path, head, lease)) notIndexed.set(record.operation, record);
     }
+    for (const check of checks) await this.check(check, heads.get(check.path), lease);
+    const paths: PathBase[] = [];
+    for (const [part, intent] of intents.entries())
+      paths.push(await this.base(intent, part, heads.get(intent.path), lease));
     return { paths, notIndexed: [...notIndexed.values()].sort((left, right) => left.timeMs - right.timeMs) };
   }
 
@@ -68,29 +94,53 @@ export class Backup {
     return chain;
   }
 
+  /** A path that is only looked at: it must be as the caller thinks while its baton is ours. */
+  private async check(check: Check, head: Head | undefined, lease: Lease): Promise<void> {
+    await using live = await unless(["ENOENT"], this.volume.locate(check.path));
+    const stats = await this.settledStat(live, head, lease);
+    checkCondition(check, foundAs(stats, head));
+  }
+
   private async base(intent: Intent, part: number, head: Head | undefined, lease: Lease): Promise<PathBase> {
     const { path } = intent;
     const live = await unless(["ENOENT"], this.volume.locate(path));
-    if (live) lease.held.use(live);
+    const isOnly = lease.plan.operation.intents.length === 1;
+    if (live && isOnly) lease.held.use(live);
+    try {
+      const base = await this.baseAt(intent, part, live, head, lease);
+      return isOnly ? base : { ...base, live: undefined };
+    } finally {
+      // The files of a transaction are many, and are found again when they are published.
+      if (!isOnly) await live?.[Symbol.asyncDispose]();
+    }
+  }
+
+  private async baseAt(
+    intent: Intent,
+    part: number,
+    live: LiveName | undefined,
+    head: Head | undefined,
+    lease: Lease,
+  ): Promise<PathBase> {
+    const { path } = intent;
     const stats = await this.settledStat(live, head, lease);
-    if (stats.found && stats.found.type !== "file") throw new PathNotPlainError({ path, what: stats.found.type });
     const revision = (head?.change.revision ?? 0) + (stats.isHead ? 0 : 1);
-    const etag = stats.isHead ? head && etagOf(head.record.operation) : stats.found && outsideEtagOf(stats.found);
     // Before anything is kept, so that a refused request leaves nothing behind.
-    // A file changed from outside is no revision yet, so it matches none.
-    checkPreconditions(intent, stats.found && { etag: etag ?? "", revision: stats.isHead ? revision : 0 });
+    checkPreconditions(intent, foundAs(stats, head));
+    if (stats.found) checkType(intent, stats.found);
     let external: ExternalChange | undefined;
     let content: Content | undefined = head?.change.content;
     if (!stats.isHead) {
-      const options = { operation: lease.plan.operation.id, part, inlineBytesMax: this.limits.inlineBytesMax };
-      content = live && stats.found ? await this.keep(path, live, options) : undefined;
+      const { id, intents } = lease.plan.operation;
+      const options = { operation: id, part, inlineBytesMax: inlineBytesOf(this.limits, intents.length) };
+      content = live && stats.found?.type === "file" ? await this.keep(path, live, options) : undefined;
       if (content && "object" in content.body) lease.attempt.objects.push(content.body.object);
       external = content ? { deleted: false, content } : { deleted: true };
     }
     if (content && !(await this.store.holds(content)))
       throw new BackupStorageError({ path }, new Error("the base revision is not in the store"));
     lease.assertHeld();
-    return { intent, live, head, external, content, revision };
+    return { intent, live, head, external, content, revision, mtimeNs: stats.found?.mtimeNs ?? 0n };
   }
 
   private async keep(
@@ -110,15 +160,13 @@ export class Backup {
    * Looks at the live file until it is the one that the baton names. When it is not, and our staged name is still
    * there after looking, somebody outside changed it; on a network volume a stale cache gets its time first.
    */
-  private async settledStat(
-    live: LiveName | undefined,
-    head: Head | undefined,
-    lease: Lease,
-  ): Promise<{ found: Stat | undefined; isHead: boolean }> {
+  private async settledStat(live: LiveName | undefined, head: Head | undefined, lease: Lease): Promise<Settled> {
     const untilMs = performance.now() + (this.volume.kind === "network" ? this.limits.baseSettleMs : 0);
     for (;;) {
       const found = live && (await this.volume.stat(live));
-      const isHead = live ? await this.heads.isLive(head, live, found) : head?.change.content === undefined;
+      const isHead = live
+        ? await this.heads.isLive(head, live, found)
+        : head === undefined || leavesNothing(head.change);
       if (isHead) return { found, isHead };
       if (!(await lease.attempt.stillStaged())) throw lease.attempt.fencedError();
       if (performance.now() >= untilMs) return { found, isHead };

@@ -7,7 +7,7 @@ import type { LiveName } from "../volume/volume.js";
 /** What one path held when its baton was ours. All of it is in the store (I4). */
 export interface PathBase {
   readonly intent: Intent;
-  /** undefined while the parent directory does not exist. */
+  /** Only for an operation on one path, and undefined while the parent directory does not exist. */
   readonly live: LiveName | undefined;
   readonly head: Head | undefined;
   /** What somebody outside made of the path after `head`. */
@@ -16,6 +16,8 @@ export interface PathBase {
   readonly content: Content | undefined;
   /** The revision that `content` is, or the delete that left nothing; 0 when the path never held anything. */
   readonly revision: number;
+  /** Of the live file; 0 when there is none. */
+  readonly mtimeNs: bigint;
 }
 
 /** Ticket of `backup`: what is about to be replaced can be restored bit for bit (I4). */

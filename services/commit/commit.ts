@@ -1,14 +1,15 @@
 import assert from "node:assert/strict";
 import type { Base } from "../backup/base.js";
-import { AlreadyExistsError } from "../errors/index.js";
+import { AlreadyExistsError, LimitExceededError } from "../errors/index.js";
 import type { Journals } from "../journal/journals.js";
 import type { Lease } from "../lock/lease.js";
+import { DIRECTORY_MODE, isCreateOnly } from "../model/operation-request.js";
 import type { Receipt } from "../model/receipt.js";
 import type { OperationRecord, PathChange } from "../model/record.js";
 import type { Heads } from "../protocol/heads.js";
 import type { Plan } from "../validate/plan.js";
 import type { Verified } from "../verify/verify.js";
-import { codeOf, DurabilityError, type LiveName } from "../volume/volume.js";
+import { codeOf, DurabilityError } from "../volume/volume.js";
 import type { Announcer } from "./announcer.js";
 
 /** Sixth stage: journal, decide, finish. The record is durable before anybody can see the change (I1). */
@@ -36,6 +37,7 @@ export class Commit {
     } catch (error) {
       // A full volume is met before a byte of the record is written; after any other failure nobody can know.
       if (!(error instanceof DurabilityError)) attempt.record = undefined;
+      if (error instanceof RangeError) throw new LimitExceededError({ field: "operations", limit: error.message });
       throw error;
     }
     await this.decide(lease, base, verified);
@@ -48,9 +50,8 @@ export class Commit {
   }
 
   private async decide(lease: Lease, base: Base, verified: Verified): Promise<void> {
-    const live = verified.files[0]?.live ?? (base.paths[0]?.live as LiveName);
     try {
-      await lease.attempt.decide(live);
+      await lease.attempt.decide(verified.files[0]?.live);
     } catch (error) {
       if (codeOf(error) !== "EEXIST") throw error;
       throw new AlreadyExistsError({ path: base.paths[0]?.intent.path ?? "" });
@@ -71,12 +72,12 @@ export class Commit {
         external,
         revision: path.revision + 1,
         content: file?.content,
-        createOnly: intent.precondition.ifRevision === 0,
+        createOnly: isCreateOnly(intent),
         inode: file?.inode ?? 0n,
         mtimeNs: file?.mtimeNs ?? 0n,
         sourceRevision: intent.source?.from === "revision" ? intent.source.revision : 0,
         backupRevision: path.content ? path.revision : 0,
-        directoryMode: 0,
+        directoryMode: intent.kind === "MAKE_DIRECTORY" ? (intent.mode ?? DIRECTORY_MODE) : 0,
       };
     });
     return {

@@ -1,24 +1,39 @@
+import { createHash } from "node:crypto";
+import { inlineBytesOf } from "../backup/backup.js";
 import type { Base, PathBase } from "../backup/base.js";
-import { RevisionCorruptError } from "../errors/index.js";
+import { ChecksumMismatchError, LimitExceededError, RevisionCorruptError } from "../errors/index.js";
 import type { Lease } from "../lock/lease.js";
-import type { Content } from "../model/content.js";
+import { type Content, sameBytes } from "../model/content.js";
 import type { Source } from "../model/operation-request.js";
-import type { FilePath } from "../model/path.js";
 import { stagedName, writeLeaf } from "../protocol/names.js";
 import { ContentCorruptError, type Store } from "../store/store.js";
 import type { Plan } from "../validate/plan.js";
 import type { Handle, Volume } from "../volume/volume.js";
+import { type Given, give } from "./given.js";
 import type { Staged, StagedFile } from "./staged.js";
 
 /** What a new file gets when nobody says otherwise. */
 const MODE_DEFAULT = 0o644;
+
+/** What was written into a staged file. */
+interface Written {
+  readonly sha256: Uint8Array;
+  readonly sizeBytes: number;
+  /** Where the store has these bytes already. */
+  readonly body: Content["body"] | undefined;
+  readonly attributes: Given["attributes"];
+}
 
 /** Fourth stage: fills the staged files. Never touches a live one. */
 export class Execute {
   constructor(
     private readonly volume: Volume,
     private readonly store: Store,
-    private readonly inlineBytesMax: number,
+    private readonly limits: {
+      readonly inlineBytesMax: number;
+      readonly recordBytesMax: number;
+      readonly uploadBytesMax: number;
+    },
   ) {}
 
   async run(plan: Plan, base: Base, lease: Lease): Promise<Staged> {
@@ -26,9 +41,9 @@ export class Execute {
     const files: (StagedFile | undefined)[] = [];
     for (const [part, path] of base.paths.entries()) {
       const { source } = path.intent;
-      files.push(source && (await this.fill(plan, lease, path, part, source, timeMs)));
+      files.push(source && (await this.fill(plan, lease, path, base.paths, part, source, timeMs)));
+      lease.assertHeld();
     }
-    lease.assertHeld();
     return { files, timeMs };
   }
 
@@ -36,82 +51,108 @@ export class Execute {
     plan: Plan,
     lease: Lease,
     base: PathBase,
+    bases: readonly PathBase[],
     part: number,
     source: Source,
     timeMs: number,
   ): Promise<StagedFile> {
-    const { path } = base.intent;
+    const { intent } = base;
     const handle = lease.attempt.files[part] as Handle;
-    const live = base.live ?? (await this.makeParents(path, lease));
-    const mode = base.intent.mode ?? base.content?.mode ?? MODE_DEFAULT;
-    const { owner, xattrs = {} } = (source.from === "revision" ? source.content : base.content) ?? {};
-    const { sha256, sizeBytes } = await this.write(path, handle, source, base.content !== undefined);
-    await handle.setAttributes({ mode, owner, xattrs, mtimeNs: BigInt(timeMs) * 1_000_000n });
-    const isInline = sizeBytes <= this.inlineBytesMax;
+    const live = bases.length > 1 ? undefined : (base.live ?? (await this.makeParents(base, lease)));
+    const inlineBytesMax =
+      source.from === "bytes" ? this.limits.inlineBytesMax : inlineBytesOf(this.limits, bases.length);
+    const written = await this.write(handle, source, base, bases, inlineBytesMax);
+    const { sha256, sizeBytes, attributes } = written;
+    const mode = intent.mode ?? attributes?.mode ?? MODE_DEFAULT;
+    const xattrs = { ...attributes?.xattrs, ...intent.xattrs?.set };
+    for (const name of intent.xattrs?.remove ?? []) delete xattrs[name];
+    const mtimeNs = this.mtimeOf(base, bases, timeMs);
+    await handle.setAttributes({ mode, owner: attributes?.owner, xattrs, mtimeNs });
     // A large content is only a digest in the journal, and a network volume has no replay: their bytes go first.
-    if (!isInline || this.volume.kind === "network") await handle.sync();
-    const body = await this.body(plan, lease, handle, source, part, base, isInline, sizeBytes);
+    if (!written.body || "object" in written.body || this.volume.kind === "network") await handle.sync();
+    const body = written.body ?? (await this.keep(plan, lease, part, bases.length));
     const stats = await handle.stat();
     const content: Content = { sha256, sizeBytes, mode, owner: stats.owner, xattrs, body };
     return { base, live, handle, content, inode: stats.inode, mtimeNs: stats.mtimeNs };
   }
 
-  private async makeParents(path: FilePath, lease: Lease) {
-    const { live, made } = await this.volume.locateWithParents(path);
+  private mtimeOf({ intent, mtimeNs }: PathBase, bases: readonly PathBase[], timeMs: number): bigint {
+    const { source } = intent;
+    if (intent.mtimeNs === undefined) return BigInt(timeMs) * 1_000_000n;
+    if (intent.mtimeNs !== "keep") return intent.mtimeNs;
+    const moved = source?.from === "path" && bases.find((each) => each.intent.path === source.path);
+    return moved ? moved.mtimeNs : mtimeNs;
+  }
+
+  private async makeParents({ intent }: PathBase, lease: Lease) {
+    const { live, made } = await this.volume.locateWithParents(intent.path);
     lease.held.use(live);
     lease.attempt.madeDirectories.push(...made);
     return live;
   }
 
   private async write(
-    path: FilePath,
     handle: Handle,
     source: Source,
-    replaces: boolean,
-  ): Promise<{ sha256: Uint8Array; sizeBytes: number }> {
-    if (source.from === "upload") return source;
-    if (source.from === "bytes") {
-      // Allocated blocks spare ext4 the flush that it makes when a rename replaces a file.
-      if (replaces) await handle.reserve(source.bytes.length);
-      await handle.write(source.bytes, 0);
-      return { sha256: source.sha256, sizeBytes: source.bytes.length };
+    base: PathBase,
+    bases: readonly PathBase[],
+    inlineBytesMax: number,
+  ): Promise<Written> {
+    const { path } = base.intent;
+    if (source.from === "upload") {
+      const { sha256, sizeBytes } = source;
+      const body = sizeBytes <= inlineBytesMax ? { inline: await readAll(handle, sizeBytes) } : undefined;
+      return { sha256, sizeBytes, body, attributes: base.content };
     }
-    let position = 0;
+    const given = await give(source, base, bases, this.store);
+    // Allocated blocks spare ext4 the flush that it makes when a rename replaces a file.
+    if (source.from === "bytes" && base.content) await handle.reserve(source.bytes.length);
+    const written = await this.pour(given, handle, inlineBytesMax, path);
+    if (source.from === "patch" && source.sha256 && !sameBytes(source.sha256, written.sha256))
+      throw new ChecksumMismatchError({ field: "sha256", path });
+    return written;
+  }
+
+  /** Writes all chunks; those of a small content are kept for its record. */
+  private async pour({ chunks, known, attributes }: Given, handle: Handle, inlineBytesMax: number, path: string) {
+    const digest = createHash("sha256");
+    let small: Uint8Array[] | undefined = [];
+    let sizeBytes = 0;
     try {
-      for await (const chunk of this.store.read(source.content)) {
-        await handle.write(chunk, position);
-        position += chunk.length;
+      for await (const chunk of chunks) {
+        if (sizeBytes + chunk.length > this.limits.uploadBytesMax)
+          throw new LimitExceededError({ field: "data", limit: `${this.limits.uploadBytesMax} bytes in one file` });
+        await handle.write(chunk, sizeBytes);
+        if (!known) digest.update(chunk);
+        sizeBytes += chunk.length;
+        if (sizeBytes > inlineBytesMax) small = undefined;
+        small?.push(chunk);
       }
     } catch (error) {
       if (!(error instanceof ContentCorruptError)) throw error;
-      throw new RevisionCorruptError({ path, revision: source.revision, where: error.where }, error);
+      const { path: of = path, revision = 0 } = known ?? {};
+      throw new RevisionCorruptError({ path: of, revision, where: error.where }, error);
     }
-    return source.content;
+    const inline = small && { inline: small.length === 1 ? (small[0] as Uint8Array) : Buffer.concat(small) };
+    // A content that is in a record already is repeated only where it is small enough for this one.
+    const isKept = known && (inline !== undefined || "object" in known.content.body);
+    const body = isKept ? known.content.body : inline;
+    return { sha256: known?.content.sha256 ?? digest.digest(), sizeBytes, body, attributes };
   }
 
-  /** Where the new revision's bytes are kept, before it is visible: in the record, or in the store. */
-  private async body(
-    plan: Plan,
-    lease: Lease,
-    handle: Handle,
-    source: Source,
-    part: number,
-    base: PathBase,
-    isInline: boolean,
-    sizeBytes: number,
-  ): Promise<Content["body"]> {
-    if (source.from === "revision") return source.content.body;
-    if (isInline) {
-      if (source.from === "bytes") return { inline: source.bytes };
-      const bytes = Buffer.alloc(sizeBytes);
-      await handle.read(bytes, 0);
-      return { inline: bytes };
-    }
-    const single = plan.operation.intents.length === 1 && base.intent.kind !== "DELETE";
-    const staged = stagedName(plan.operation.id);
-    const name = this.volume.control(single ? staged : `${staged}/${writeLeaf(part)}`);
-    const object = await this.store.put(plan.operation.id, String(part), name);
+  /** Puts a new content into the store, before it is visible. */
+  private async keep(plan: Plan, lease: Lease, part: number, paths: number): Promise<Content["body"]> {
+    const { id } = plan.operation;
+    const staged = stagedName(id);
+    const name = this.volume.control(paths === 1 ? staged : `${staged}/${writeLeaf(part)}`);
+    const object = await this.store.put(id, String(part), name);
     lease.attempt.objects.push(object);
     return { object };
   }
+}
+
+async function readAll(handle: Handle, sizeBytes: number): Promise<Uint8Array> {
+  const bytes = Buffer.alloc(sizeBytes);
+  await handle.read(bytes, 0);
+  return bytes;
 }

@@ -5,7 +5,8 @@ import type { Handle, LiveName } from "../volume/volume.js";
 /** One path's new file, filled and still out of sight. */
 export interface StagedFile {
   readonly base: PathBase;
-  readonly live: LiveName;
+  /** Held for an operation on one path; the others are found again when they are published. */
+  readonly live: LiveName | undefined;
   readonly handle: Handle;
   readonly content: Content;
   readonly inode: bigint;

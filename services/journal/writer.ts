@@ -82,7 +82,7 @@ export class JournalWriter {
     if (this.failure) return Promise.reject(this.failure);
     if (this.closing) return Promise.reject(new DurabilityError(new Error("the journal is closed")));
     if (payload.length > this.limits.recordBytesMax)
-      return Promise.reject(new RangeError(`a journal record of ${payload.length} bytes is over the limit`));
+      return Promise.reject(new RangeError(`${this.limits.recordBytesMax} bytes in one journal record`));
     return new Promise((done, failed) => {
       this.waiting.push({ type, payload, space, done, failed });
       this.flushing ??= this.flush();

@@ -18,7 +18,7 @@ export class Lock {
 
   async run(plan: Plan): Promise<Lease> {
     const { operation } = plan;
-    const paths = operation.intents.map((intent) => intent.path);
+    const paths = [...operation.intents, ...operation.checks].map(({ path }) => path);
     const hold = await this.leases.acquire(paths.map(pathHash).sort(), {
       path: paths[0] ?? "",
       waitMs: operation.lockWaitMs,

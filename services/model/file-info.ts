@@ -18,6 +18,8 @@ export interface FileInfo {
   readonly operation: OperationId | undefined;
   readonly sha256: Uint8Array | undefined;
   readonly externallyChanged: boolean;
+  /** By name, without the "user." that all of them have; undefined where nobody asked for them. */
+  readonly xattrs?: Content["xattrs"] | undefined;
 }
 
 /** One revision, with the record that made it. */

@@ -3,6 +3,21 @@ import type { OperationId } from "./operation.js";
 import type { FilePath } from "./path.js";
 import type { ChangeKind } from "./record.js";
 
+/** Replaces `lengthBytes` bytes at `offset` by `data`; both count in the content before any edit. */
+export interface Edit {
+  readonly offset: number;
+  readonly lengthBytes: number;
+  readonly data: Uint8Array;
+}
+
+/** A file to copy, as it was found under the lease of the target. */
+export type Copied = {
+  /** undefined when somebody outside wrote it, so that the store does not have it: then it is read. */
+  readonly content: Content | undefined;
+  readonly attributes: Pick<Content, "mode" | "owner" | "xattrs">;
+  read(): AsyncIterable<Uint8Array>;
+};
+
 /** Where new bytes come from. */
 export type Source =
   /** In memory, up to `inlineBytesMax`. */
@@ -10,7 +25,17 @@ export type Source =
   /** Received into `uploads/` beforehand, already durable. */
   | { readonly from: "upload"; readonly uploadId: string; readonly sizeBytes: number; readonly sha256: Uint8Array }
   /** An earlier revision. */
-  | { readonly from: "revision"; readonly revision: number; readonly content: Content };
+  | { readonly from: "revision"; readonly revision: number; readonly content: Content }
+  /** What the file holds, for a change of its attributes. */
+  | { readonly from: "base" }
+  /** What the file holds, and `bytes` behind it; a file that is not there is empty. */
+  | { readonly from: "append"; readonly bytes: Uint8Array }
+  /** What the file holds, edited. `sha256` is what must come out; undefined for no check. */
+  | { readonly from: "patch"; readonly edits: readonly Edit[]; readonly sha256: Uint8Array | undefined }
+  /** What `path`, which the same operation moves away, holds. */
+  | { readonly from: "path"; readonly path: FilePath }
+  /** Another file, which stays as it is; `open` is called under the lease of the target. */
+  | { readonly from: "copy"; readonly path: FilePath; readonly revision: number; open(): Promise<Copied> };
 
 export interface Precondition {
   /** Quoted, as `StatFile` gave it; undefined for no check. */
@@ -23,10 +48,25 @@ export interface Precondition {
 export interface Intent {
   readonly path: FilePath;
   readonly kind: ChangeKind;
-  /** undefined for a delete. */
+  /** undefined when there is no file afterwards. */
   readonly source: Source | undefined;
-  /** Permission bits; undefined keeps those of the file that is there. */
+  /** Permission bits; undefined keeps those of the source or of the file that is there. */
   readonly mode: number | undefined;
+  /** undefined for now; `"keep"` for that of the source. */
+  readonly mtimeNs?: bigint | "keep" | undefined;
+  /** Extended attributes to set and to remove. */
+  readonly xattrs?: {
+    readonly set: Readonly<Record<string, Uint8Array>>;
+    readonly remove: readonly string[];
+  };
+  /** Nothing may be there, as with `ifRevision` 0. */
+  readonly createOnly?: boolean;
+  readonly precondition: Precondition;
+}
+
+/** A path that is not changed, and yet must be as the caller thinks when the operation commits. */
+export interface Check {
+  readonly path: FilePath;
   readonly precondition: Precondition;
 }
 
@@ -39,6 +79,8 @@ export interface Operation {
   readonly requestSha256: Uint8Array;
   /** Sorted by path, each path once. */
   readonly intents: readonly Intent[];
+  /** Sorted by path; none of those of `intents`. */
+  readonly checks: readonly Check[];
   readonly validateOnly: boolean;
   readonly lockWaitMs: number;
   /** -100 to 100; higher goes first. */
@@ -48,3 +90,9 @@ export interface Operation {
   /** Aborted when the caller is gone or its deadline has passed. */
   readonly signal: AbortSignal;
 }
+
+/** Permission bits of a directory for which nobody gives any. */
+export const DIRECTORY_MODE = 0o755;
+
+export const isCreateOnly = ({ createOnly, precondition }: Intent): boolean =>
+  createOnly === true || precondition.ifRevision === 0;

@@ -55,6 +55,10 @@ export interface OperationRecord {
   readonly traceId: string;
 }
 
+/** Whether nothing is at the path after this change. */
+export const leavesNothing = ({ content, kind }: PathChange): boolean =>
+  content === undefined && kind !== "MAKE_DIRECTORY";
+
 /** The change that `record` makes to `path`; undefined when it does not touch it. */
 export const changeOf = (record: OperationRecord, path: FilePath): PathChange | undefined =>
   record.changes.find((change) => change.path === path);

@@ -1,9 +1,12 @@
 import { createHash, randomUUID } from "node:crypto";
-import type { Intent, Operation } from "../model/operation-request.js";
+import type { Check, Intent, Operation, Precondition, Source } from "../model/operation-request.js";
 import type { Incarnation } from "../protocol/incarnation.js";
 
 export interface Wanted {
   readonly intents: readonly Intent[];
+  readonly checks?: readonly Check[];
+  /** What stands for the request where the intents do not say it alike each time it is made; JSON. */
+  readonly asked?: unknown;
   /** "" makes one: then a retry is a new operation. */
   readonly requestId: string;
   readonly validateOnly: boolean;
@@ -16,20 +19,53 @@ export interface Wanted {
 
 /** Makes an operation of what is wanted: with an id of its own, and the digest that tells a retry from a reuse. */
 export function beginOperation(incarnation: Incarnation, wanted: Wanted): Operation {
-  const intents = [...wanted.intents].sort((left, right) => (left.path < right.path ? -1 : 1));
+  const { asked, ...rest } = wanted;
+  const intents = wanted.intents.toSorted(byPath);
+  const checks = (wanted.checks ?? []).toSorted(byPath);
+  const essence = asked ?? [
+    ...intents.map(essenceOf),
+    ...checks.map(({ path, precondition }) => [path, ...conditions(precondition)]),
+  ];
   return {
-    ...wanted,
+    ...rest,
     id: incarnation.nextOperation(),
     requestId: wanted.requestId || randomUUID(),
-    requestSha256: createHash("sha256")
-      .update(JSON.stringify(intents.map(essence)))
-      .digest(),
+    requestSha256: createHash("sha256").update(JSON.stringify(essence)).digest(),
     intents,
+    checks,
   };
 }
 
-function essence({ path, kind, source, mode, precondition }: Intent): unknown {
-  const { etag, ifRevision } = precondition;
-  const content = source?.from === "revision" ? source.revision : source && Buffer.from(source.sha256).toString("hex");
-  return [path, kind, content ?? null, mode ?? null, etag ?? null, ifRevision ?? null];
+const byPath = (left: { path: string }, right: { path: string }): number => (left.path < right.path ? -1 : 1);
+
+const conditions = ({ etag, ifRevision }: Precondition): unknown[] => [etag ?? null, ifRevision ?? null];
+
+/** JSON for everything that was asked of one path. */
+export function essenceOf({ path, kind, source, mode, precondition, mtimeNs, xattrs, createOnly }: Intent): unknown {
+  const plain = [path, kind, source ? contentOf(source) : null, mode ?? null, ...conditions(precondition)];
+  if (mtimeNs === undefined && !xattrs && !createOnly) return plain;
+  const set = Object.entries(xattrs?.set ?? {}).map(([name, value]) => [name, digest(value)]);
+  return [...plain, String(mtimeNs ?? ""), set.sort(), [...(xattrs?.remove ?? [])].sort(), createOnly ?? false];
 }
+
+function contentOf(source: Source): unknown {
+  switch (source.from) {
+    case "bytes":
+    case "upload":
+      return Buffer.from(source.sha256).toString("hex");
+    case "revision":
+      return source.revision;
+    case "base":
+      return null;
+    case "append":
+      return digest(source.bytes);
+    case "patch":
+      return source.edits.map(({ offset, lengthBytes, data }) => [offset, lengthBytes, digest(data)]);
+    case "path":
+      return [source.path];
+    case "copy":
+      return [source.path, source.revision];
+  }
+}
+
+const digest = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");

@@ -54,7 +54,7 @@ export class Pipeline {
   constructor(
     private readonly stages: Stages,
     private readonly observer: Observer,
-    /** Operations under way at once; more are refused, so that memory stays bounded (I14). */
+    /** Paths of operations under way at once; more are refused, so that memory and descriptors stay bounded (I14). */
     private readonly operationsMax: number,
   ) {}
 
@@ -63,9 +63,11 @@ export class Pipeline {
   }
 
   async run(operation: Operation): Promise<Finished> {
-    if (this.underWay >= this.operationsMax)
+    const paths = operation.intents.length + operation.checks.length;
+    // One that is larger than the limit may still run, alone.
+    if (this.underWay > 0 && this.underWay + paths > this.operationsMax)
       throw new OverloadedError({ what: "operations under way", limit: this.operationsMax });
-    this.underWay += 1;
+    this.underWay += paths;
     const timings: StageTiming[] = [];
     try {
       const receipt = await run(operation, this.observed(operation, timings)).catch((error: unknown) =>
@@ -73,7 +75,7 @@ export class Pipeline {
       );
       return { receipt, timings };
     } finally {
-      this.underWay -= 1;
+      this.underWay -= paths;
     }
   }
 

@@ -8,6 +8,7 @@ import { type Baton, type Batons, isFinished } from "./baton.js";
 import {
   committedName,
   deleteLeaf,
+  directoryLeaf,
   fencedName,
   removeTree,
   stagedName,
@@ -20,7 +21,9 @@ import type { Settler } from "./settle.js";
 /** One path of an operation: the shape that decides which names it needs. */
 export interface Part {
   readonly path: FilePath;
-  readonly deletes: boolean;
+  readonly makes: "file" | "directory" | "nothing";
+  /** Permission bits of a directory that it makes. */
+  readonly mode: number | undefined;
   /** Published by link, so that it replaces nothing. */
   readonly createOnly: boolean;
   /** A finished upload that becomes the staged file. */
@@ -28,6 +31,11 @@ export interface Part {
 }
 
 const TAKE_ATTEMPTS_MAX = 1000;
+const DIRECTORY_ATTEMPTS_MAX = 16;
+const LEAVES = { file: writeLeaf, directory: directoryLeaf, nothing: deleteLeaf };
+
+/** To the operation that was the last one before its owner. */
+const passedBack = (baton: Baton): Baton => ({ ...baton, owner: baton.last });
 
 /**
  * One operation's way through the commit protocol, as its owner walks it: stage → take → (journal) → decide →
@@ -35,7 +43,7 @@ const TAKE_ATTEMPTS_MAX = 1000;
  * whether a record may be durable.
  */
 export class Attempt implements AsyncDisposable {
-  /** Open staged files, by index of the part; none for deletes. */
+  /** Open staged files, by index of the part; none where no file is made. */
   readonly files: (Handle | undefined)[] = [];
   readonly batons = new Map<FilePath, Baton>();
   /** Directories made for the new files, to be removed again when nothing comes of it. */
@@ -49,7 +57,7 @@ export class Attempt implements AsyncDisposable {
   /** Whether the decision was seen to go through. */
   decided = false;
   private staged = false;
-  /** Several paths, or a delete, decide by renaming their directory; one file by being renamed itself. */
+  /** One file decides by being renamed itself; everything else by the rename of its directory. */
   private readonly asDirectory: boolean;
 
   constructor(
@@ -58,12 +66,14 @@ export class Attempt implements AsyncDisposable {
     private readonly allBatons: Batons,
     private readonly settler: Settler,
     readonly operation: OperationId,
-    /** Sorted by path. */
+    /** Sorted by path: what it changes. */
     readonly parts: readonly Part[],
+    /** Sorted by path: what it only looks at. Their batons are taken and passed back, so that nobody else publishes. */
+    readonly checks: readonly FilePath[],
     /** Repeats a repair that its owner may have left undone. */
     private readonly repair: (path: FilePath) => Promise<unknown>,
   ) {
-    this.asDirectory = parts.length > 1 || parts.some((part) => part.deletes);
+    this.asDirectory = parts.length > 1 || parts.some((part) => part.makes !== "file");
   }
 
   private get name(): Name {
@@ -76,10 +86,8 @@ export class Attempt implements AsyncDisposable {
     if (this.asDirectory) await this.volume.makeDirectory(this.name);
     this.staged = true;
     for (const [index, part] of this.parts.entries()) {
-      const leaf = this.asDirectory
-        ? this.volume.control(`${staged}/${part.deletes ? deleteLeaf(index) : writeLeaf(index)}`)
-        : this.name;
-      if (part.deletes) await this.volume.makeDirectory(leaf);
+      const leaf = this.asDirectory ? this.volume.control(`${staged}/${LEAVES[part.makes](index)}`) : this.name;
+      if (part.makes !== "file") await this.volume.makeDirectory(leaf, part.mode);
       else if (part.uploadId) this.files[index] = await this.stageUpload(part.uploadId, leaf);
       else this.files[index] = await this.volume.create(leaf);
     }
@@ -95,7 +103,8 @@ export class Attempt implements AsyncDisposable {
 
   /** Takes the batons of all paths, in sorted order, settling owners that have not finished. */
   async take(signal: AbortSignal): Promise<void> {
-    for (const { path } of this.parts) this.batons.set(path, await this.takeOne(path, pathHash(path), signal));
+    const paths = [...this.parts.map(({ path }) => path), ...this.checks].sort();
+    for (const path of paths) this.batons.set(path, await this.takeOne(path, pathHash(path), signal));
   }
 
   private async takeOne(path: FilePath, hash: PathHash, signal: AbortSignal): Promise<Baton> {
@@ -111,8 +120,7 @@ export class Attempt implements AsyncDisposable {
         await this.repair(path);
         continue;
       }
-      let last = seen.last;
-      if (!isFinished(seen) && (await this.settler.settle(seen.owner, path)) === "COMMITTED") last = seen.owner;
+      const last = await this.settler.lastAfter(seen, path);
       const next = { hash, epoch: seen.epoch + 1, owner: this.operation, last };
       if (await this.allBatons.move(seen, next)) return next;
     }
@@ -140,12 +148,13 @@ export class Attempt implements AsyncDisposable {
    * LockFencedError when a rival was first, EEXIST when a create found a file, OutcomeUnknownError when this
    * incarnation was declared dead meanwhile.
    */
-  async decide(live: LiveName): Promise<void> {
+  async decide(live: LiveName | undefined): Promise<void> {
     const createOnly = !this.asDirectory && this.parts[0]?.createOnly;
-    const committed = this.volume.control(committedName(this.operation));
-    await this.decideBy(() =>
-      createOnly ? this.create(live) : this.volume.rename(this.name, this.asDirectory ? committed : live),
-    );
+    if (this.asDirectory || !live) {
+      const committed = this.volume.control(committedName(this.operation));
+      await this.decideBy(() => this.volume.rename(this.name, committed));
+    } else
+      await this.decideAt(live, (target) => (createOnly ? this.create(target) : this.volume.rename(this.name, target)));
     // A rival that found our create unpublished, because somebody outside removed it again, has stopped it.
     if (
       createOnly &&
@@ -154,6 +163,18 @@ export class Attempt implements AsyncDisposable {
     )
       throw this.fencedError();
     this.decided = true;
+  }
+
+  /** Decides at the live name; its directory may vanish and be made again as long as nothing is in it. */
+  private async decideAt(live: LiveName, change: (target: LiveName) => Promise<void>): Promise<void> {
+    if (await this.decideBy(() => change(live))) return;
+    for (let attempt = 0; attempt < DIRECTORY_ATTEMPTS_MAX; attempt++) {
+      const again = await this.volume.locateWithParents(live.path);
+      this.madeDirectories.push(...again.made);
+      await using target = again.live;
+      if (await this.decideBy(() => change(target))) return;
+    }
+    throw Object.assign(new Error("the directory of the live file vanishes again and again"), { code: "ENOENT" });
   }
 
   private async create(live: LiveName): Promise<void> {
@@ -166,15 +187,17 @@ export class Attempt implements AsyncDisposable {
     }
   }
 
-  private async decideBy(change: () => Promise<void>): Promise<void> {
+  /** False when the directory of the live file has vanished: nothing is decided then. */
+  private async decideBy(change: () => Promise<void>): Promise<boolean> {
     try {
       await change();
+      return true;
     } catch (error) {
       if (codeOf(error) !== "ENOENT") throw error;
       const found = await this.whatBecame();
       if (found === "STOPPED") throw this.fencedError();
       if (found === "UNKNOWN") throw new OutcomeUnknownError({ path: this.path, operationId: this.operation }, error);
-      if (found === "STAGED") throw error; // the live file's directory has vanished
+      return found !== "STAGED";
     }
   }
 
@@ -189,11 +212,16 @@ export class Attempt implements AsyncDisposable {
 
   /** After the decision: publishes what is left and passes the batons on. Rivals may have done either already. */
   async finish(): Promise<void> {
-    for (const { path } of this.parts) {
-      if (this.asDirectory) await this.settler.finish(this.operation, path);
-      const baton = this.batonOf(path);
-      await this.allBatons.move(baton, { ...baton, last: this.operation });
-    }
+    if (this.asDirectory) await this.settler.finish(this.operation);
+    await Promise.all([
+      ...this.parts.map(({ path }) => this.passOn(path, (baton) => ({ ...baton, last: this.operation }))),
+      ...this.checks.map((path) => this.passOn(path, passedBack)),
+    ]);
+  }
+
+  private passOn(path: FilePath, next: (baton: Baton) => Baton): Promise<boolean> {
+    const baton = this.batonOf(path);
+    return this.allBatons.move(baton, next(baton));
   }
 
   /**
@@ -212,7 +240,7 @@ export class Attempt implements AsyncDisposable {
     if (this.record) await this.journals.abort(this.operation, reason);
     // The fenced name must stay until this incarnation is closed; what it holds need not.
     for (const file of this.files) await file?.truncate(0);
-    for (const baton of this.batons.values()) await this.allBatons.move(baton, { ...baton, owner: baton.last });
+    for (const baton of this.batons.values()) await this.allBatons.move(baton, passedBack(baton));
     // Without a record nobody here can take its absence for a commit, so its name need not stay.
     if (!this.record && isOurs && this.volume.kind === "local")
       await removeTree(this.volume, fencedName(this.operation));

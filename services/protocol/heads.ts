@@ -3,7 +3,7 @@ import type { Journals } from "../journal/journals.js";
 import { type Content, sameBytes, sameXattrs } from "../model/content.js";
 import { NO_OPERATION, type OperationId } from "../model/operation.js";
 import type { FilePath } from "../model/path.js";
-import { changeOf, type OperationRecord, type PathChange } from "../model/record.js";
+import { changeOf, leavesNothing, type OperationRecord, type PathChange } from "../model/record.js";
 import { digestOf } from "../store/store.js";
 import { type Name, NotPlainError, type Stat, unless, type Volume } from "../volume/volume.js";
 
@@ -50,7 +50,9 @@ export class Heads {
   /** Whether what is at `live` (with `stats`, undefined for nothing) is what `head` (undefined for nothing) left. */
   async isLive(head: Head | undefined, live: Name, stats: Stat | undefined): Promise<boolean> {
     const content = head?.change.content;
-    if (!head || !content) return stats === undefined;
+    // Directories come and go with what is in them, also without a change of their own.
+    if (!content && stats?.type === "directory") return true;
+    if (!head || !content) return stats === undefined && (!head || leavesNothing(head.change));
     if (stats?.type !== "file" || stats.sizeBytes !== content.sizeBytes || !sameRights(content, stats)) return false;
     const { path, inode, mtimeNs } = head.change;
     const { operation } = head.record;

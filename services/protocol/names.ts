@@ -30,10 +30,14 @@ export const bornName = (hash: PathHash): string => `${batonDirectory(hash)}/${h
 /** The single-use file that becomes a path's first baton. */
 export const birthName = (operation: OperationId, hash: PathHash): string => `births/${operation}.${hash}`;
 
-/** Inside a staged directory: the new content of the change at `index`, or the empty directory of a delete. */
+/**
+ * Inside a staged directory, by the index of the change: the new content; the new directory; an empty directory into
+ * which what is deleted goes.
+ */
 export const writeLeaf = (index: number): string => `w${index}`;
+export const directoryLeaf = (index: number): string => `m${index}`;
 export const deleteLeaf = (index: number): string => `d${index}`;
-/** Where a deleted file goes before it is unlinked. */
+/** Where a deleted file or directory goes before it is unlinked. */
 export const DELETED = "x";
 
 /** Says that the volume is up to date for the host's start `bootId`. */

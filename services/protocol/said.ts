@@ -1,13 +1,14 @@
 import {
   InternalError,
   JournalDamagedError,
+  PathNotPlainError,
   SafeOperationError,
   VolumeFullError,
   VolumeReadOnlyError,
   VolumeUnavailableError,
 } from "../errors/index.js";
 import { JournalCorruptError } from "../journal/reader.js";
-import { codeOf } from "../volume/volume.js";
+import { codeOf, NotPlainError } from "../volume/volume.js";
 import { EarlierOutcome } from "./earlier-outcome.js";
 import { MissingRecordError } from "./heads.js";
 
@@ -35,5 +36,6 @@ export function volumeError(failure: unknown): SafeOperationError | undefined {
 /** What is to be said of `failure` when it is certain that nothing was changed. */
 export function said(failure: unknown): unknown {
   if (failure instanceof SafeOperationError || failure instanceof EarlierOutcome) return failure;
+  if (failure instanceof NotPlainError) return new PathNotPlainError({ path: failure.path, what: failure.what });
   return volumeError(failure) ?? new InternalError(failure, "NOT_COMMITTED");
 }

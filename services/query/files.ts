@@ -25,7 +25,8 @@ export class Files {
     const stats = await this.volume.stat(live);
     if (!stats) throw new PathNotFoundError({ path });
     if (stats.type === "symlink" || stats.type === "other") throw new PathNotPlainError({ path, what: stats.type });
-    return await this.describe(live, stats);
+    const info = await this.describe(live, stats);
+    return stats.type === "file" ? { ...info, xattrs: await this.volume.xattrs(live) } : info;
   }
 
   /** As `stat`, but tells of symlinks and devices too; undefined when nothing is there any more. For listings. */
@@ -46,7 +47,8 @@ export class Files {
     });
     if (!handle) throw new PathNotFoundError({ path });
     try {
-      return { handle, info: await this.describe(live, await handle.stat()) };
+      const info = await this.describe(live, await handle.stat());
+      return { handle, info: { ...info, xattrs: await this.volume.xattrs(live) } };
     } catch (error) {
       await handle[Symbol.asyncDispose]();
       throw error;

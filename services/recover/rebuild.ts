@@ -116,7 +116,11 @@ export class Rebuild {
     const baton = await this.batons.look(pathHash(path));
     let operation = baton?.last ?? NO_OPERATION;
     // An unfinished owner that is gone from its staging place has decided, unless it was stopped.
-    if (baton && !isFinished(baton) && (await this.settler.hasDecided(baton.owner))) operation = baton.owner;
+    if (baton && !isFinished(baton) && (await this.settler.hasDecided(baton.owner))) {
+      const record = await this.journals.find(baton.owner);
+      // It may only have looked at this path.
+      if (!record || changeOf(record, path)) operation = baton.owner;
+    }
     while (operation !== NO_OPERATION) {
       const record = await this.journals.find(operation);
       const change = record && changeOf(record, path);

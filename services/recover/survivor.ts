@@ -118,8 +118,7 @@ export class Survivor {
   private async finishDecided(incarnation: IncarnationId): Promise<void> {
     for (const name of (await this.volume.list(this.volume.control("committed"))) ?? []) {
       if (!isOperationId(name) || partsOf(name).incarnation !== incarnation) continue;
-      const record = await this.journals.find(name);
-      for (const { path } of record?.changes ?? []) await this.settler.finish(name, path);
+      await this.settler.finish(name);
     }
   }
 
@@ -158,8 +157,8 @@ export class Survivor {
     const baton = await this.batons.look(pathHash(path));
     if (!baton || isFinished(baton) || isRepair(baton.owner)) return;
     if (partsOf(baton.owner).incarnation !== incarnation) return;
-    const isIn = (await this.settler.settle(baton.owner, path)) === "COMMITTED";
-    await this.batons.move(baton, isIn ? { ...baton, last: baton.owner } : { ...baton, owner: baton.last });
+    const last = await this.settler.lastAfter(baton, path);
+    await this.batons.move(baton, { ...baton, owner: last, last });
   }
 
   /** Indexes what is committed on `path` and not indexed yet, oldest first, whoever committed it. */

@@ -31,8 +31,7 @@ export interface Selected {
 
 const PAGE = 500;
 
-const hasContent = (revision: RevisionInfo | undefined): revision is RevisionInfo =>
-  revision !== undefined && revision.kind !== "DELETE" && revision.kind !== "EXTERNAL_DELETE";
+const hasContent = (revision: RevisionInfo | undefined): revision is RevisionInfo => revision?.content !== undefined;
 
 /** Finds the files that a restore is about, as of its point in time. */
 export class Selection {

@@ -46,8 +46,9 @@ export const observer: Observer = {
 function attributesOf({ id, intents }: Operation): Attributes {
   const sizes = intents.flatMap(({ source }) => {
     if (source === undefined) return [];
-    if (source.from === "bytes") return [source.bytes.length];
-    return [source.from === "upload" ? source.sizeBytes : source.content.sizeBytes];
+    if (source.from === "bytes" || source.from === "append") return [source.bytes.length];
+    if (source.from === "upload") return [source.sizeBytes];
+    return source.from === "revision" ? [source.content.sizeBytes] : [];
   });
   const [first] = intents;
   return {

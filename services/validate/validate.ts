@@ -1,7 +1,10 @@
-import { NotImplementedError, PathNotFoundError, PathNotPlainError } from "../errors/index.js";
+import { ArgumentInvalidError, PathNotFoundError, PathNotPlainError } from "../errors/index.js";
 import type { Intent, Operation } from "../model/operation-request.js";
-import { codeOf, NotPlainError, type Volume } from "../volume/volume.js";
+import { codeOf, NotPlainError, type Stat, type Volume } from "../volume/volume.js";
 import type { Plan } from "./plan.js";
+import { needsFile } from "./preconditions.js";
+
+const PARALLEL = 16;
 
 /** First stage: refuses what can be refused without a lease, cheapest first. Changes nothing. */
 export class Validate {
@@ -9,7 +12,12 @@ export class Validate {
 
   async run(operation: Operation): Promise<Plan> {
     operation.signal.throwIfAborted();
-    await Promise.all(operation.intents.map((intent) => this.checkLive(intent, operation.validateOnly)));
+    checkDistinct(operation);
+    const queue = operation.intents.values();
+    const work = async (): Promise<void> => {
+      for (const intent of queue) await this.checkLive(intent, operation.validateOnly);
+    };
+    await Promise.all(Array.from({ length: Math.min(PARALLEL, operation.intents.length) }, work));
     return { operation } as Plan;
   }
 
@@ -18,19 +26,40 @@ export class Validate {
    * said here when it goes no further: a repeated delete, whose first call deleted the file, is answered under the
    * lease with that one's outcome (I5), and any other is refused there.
    */
-  private async checkLive({ path, kind }: Intent, isLastStage: boolean): Promise<void> {
-    const needed = kind === "DELETE" && isLastStage;
+  private async checkLive(intent: Intent, isLastStage: boolean): Promise<void> {
+    const { path } = intent;
+    const needed = needsFile(intent) && isLastStage;
     try {
       await using live = await this.volume.locate(path);
       const stats = await this.volume.stat(live);
       if (!stats && needed) throw new PathNotFoundError({ path });
-      if (stats?.type === "directory" && kind === "DELETE")
-        throw new NotImplementedError({ what: "DeleteFile of a directory" });
-      if (stats && stats.type !== "file") throw new PathNotPlainError({ path, what: stats.type });
+      if (stats) checkType(intent, stats);
     } catch (error) {
       if (error instanceof NotPlainError) throw new PathNotPlainError({ path, what: error.what });
       if (codeOf(error) !== "ENOENT") throw error;
       if (needed) throw new PathNotFoundError({ path });
     }
   }
+}
+
+/** Directories are for changes of directories, everything else for plain files. Throws PATH_INVALID. */
+export function checkType({ path, kind }: Pick<Intent, "path" | "kind">, { type }: Stat): void {
+  const isFree = kind === "MAKE_DIRECTORY" && (type === "directory" || type === "file");
+  const wanted = kind === "REMOVE_DIRECTORY" ? "directory" : "file";
+  if (type !== wanted && !isFree) throw new PathNotPlainError({ path, what: type });
+}
+
+/** A path changes once in an operation, and nothing is a file and a directory at once. */
+function checkDistinct({ intents, checks }: Operation): void {
+  const files = new Set<string>();
+  const seen = new Set<string>();
+  for (const { path } of [...intents, ...checks]) {
+    if (seen.has(path)) throw new ArgumentInvalidError({ field: "path", problem: `${path} is named twice` });
+    seen.add(path);
+  }
+  for (const { path, kind } of intents) if (!kind.endsWith("_DIRECTORY")) files.add(path);
+  for (const { path } of intents)
+    for (let end = path.indexOf("/"); end !== -1; end = path.indexOf("/", end + 1))
+      if (files.has(path.slice(0, end)))
+        throw new ArgumentInvalidError({ field: "path", problem: `${path} lies below another path of the operation` });
 }

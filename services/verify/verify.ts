@@ -4,6 +4,8 @@ import type { Lease } from "../lock/lease.js";
 import { sameBytes } from "../model/content.js";
 import { digestOf } from "../store/store.js";
 
+const PARALLEL = 4;
+
 declare const verified: unique symbol;
 
 /** Ticket of `verify`: the staged files hold what was received. */
@@ -14,7 +16,11 @@ export interface Verified extends Staged {
 /** Fifth stage: reads the staged files again and compares them with what was received, before anybody can see them. */
 export class Verify {
   async run(lease: Lease, staged: Staged): Promise<Verified> {
-    await Promise.all(staged.files.map((file) => file && this.check(file)));
+    const queue = staged.files.values();
+    const work = async (): Promise<void> => {
+      for (const file of queue) if (file) await this.check(file);
+    };
+    await Promise.all(Array.from({ length: Math.min(PARALLEL, staged.files.length) }, work));
     lease.assertHeld();
     return staged as Verified;
   }

@@ -11,6 +11,7 @@ export const fdatasync = promisify(fs.fdatasync);
 export const fsync = promisify(fs.fsync);
 export const ftruncate = promisify(fs.ftruncate);
 export const fchmod = promisify(fs.fchmod);
+export const chmod = promisify(fs.chmod);
 export const fchown = promisify(fs.fchown);
 export const rename = promisify(fs.rename);
 export const link = promisify(fs.link);

@@ -86,7 +86,8 @@ export class PosixHandle implements Handle {
     // Only root may give files away; for others the file stays their own, as it does with any editor.
     if (owner) await calls.fchown(this.fd, owner.uid, owner.gid).catch(ignoreNotAllowed);
     await calls.fchmod(this.fd, attributes.mode & 0o777);
-    const seconds = Number(attributes.mtimeNs / 1_000_000n) / 1000;
+    // The nearest microsecond: what a double stores of it reads back a little less, and must stay what it is.
+    const seconds = Number((attributes.mtimeNs + 500n) / 1000n) / 1e6;
     await calls.futimes(this.fd, seconds, seconds);
   }
 

@@ -230,8 +230,10 @@ export class PosixVolume implements Volume {
     return calls.unlink(name.at);
   }
 
-  async makeDirectory(name: Name): Promise<void> {
+  async makeDirectory(name: Name, mode?: number): Promise<void> {
     await calls.mkdir(name.at, 0o700);
+    // Not by mkdir, which takes away what the process's umask says.
+    if (mode !== undefined) await calls.chmod(name.at, mode & 0o777);
   }
 
   removeDirectory(name: Name): Promise<void> {

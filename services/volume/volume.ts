@@ -98,7 +98,8 @@ export interface Volume {
   rename(source: Name, target: Name): Promise<void>;
   link(source: Name, target: Name): Promise<void>;
   unlink(name: Name): Promise<void>;
-  makeDirectory(name: Name): Promise<void>;
+  /** With permission bits `mode`, or for us alone. */
+  makeDirectory(name: Name, mode?: number): Promise<void>;
   removeDirectory(name: Name): Promise<void>;
   /** undefined when there is nothing of that name. */
   stat(name: Name): Promise<Stat | undefined>;

@@ -25,14 +25,17 @@ const PATHS = ["p", "q"] as FilePath[];
 const STOP_CHANCE = 0.01;
 const NEVER = new AbortController().signal;
 
-type Kind = "write" | "create" | "delete" | "both";
-const KINDS: readonly Kind[] = ["write", "write", "create", "delete", "delete", "both"];
+/** `look` writes one path and only looks at the other. */
+type Kind = "write" | "create" | "delete" | "both" | "look";
+const KINDS: readonly Kind[] = ["write", "write", "create", "delete", "delete", "both", "look", "look"];
 
 /** Durable records that all actors share, as journals on one volume are. */
 class Shared {
   readonly records = new Map<OperationId, OperationRecord>();
   readonly aborted = new Set<OperationId>();
   readonly told = new Map<OperationId, "COMMITTED" | "NOT_COMMITTED">();
+  /** What an operation that only looked at a path saw there. */
+  readonly looked = new Map<OperationId, { target: FilePath; last: OperationId }>();
   async append(record: OperationRecord): Promise<void> {
     this.records.set(record.operation, record);
   }
@@ -73,13 +76,16 @@ async function write(
   const settler = new Settler(volume, journals);
   const deletes = kind === "delete";
   const targets = kind === "both" ? PATHS : [target];
-  const parts = targets.map((each) => ({ path: each, deletes, createOnly: kind === "create", uploadId: undefined }));
-  const attempt = new Attempt(volume, journals, batons, settler, operation, parts, async () =>
+  const plain = { makes: deletes ? ("nothing" as const) : ("file" as const), mode: undefined, uploadId: undefined };
+  const parts = targets.map((each) => ({ ...plain, path: each, createOnly: kind === "create" }));
+  const checks = kind === "look" ? PATHS.filter((each) => each !== target) : [];
+  const attempt = new Attempt(volume, journals, batons, settler, operation, parts, checks, async () =>
     assert.fail("no repairs"),
   );
   try {
     await attempt.stage();
     await attempt.take(NEVER);
+    for (const each of checks) shared.looked.set(operation, { target: each, last: attempt.batonOf(each).last });
     const changes: PathChange[] = [];
     for (const [at, each] of targets.entries()) {
       const { last, epoch } = attempt.batonOf(each);
@@ -166,6 +172,21 @@ function chainOf(shared: Shared, newest: OperationId, target: FilePath): Operati
   return chain;
 }
 
+/** No two operations that looked at each other's path can both have missed the other (write skew). */
+function checkLooks(shared: Shared, newest: (target: FilePath) => OperationId): void {
+  const saw = (operation: OperationId, other: OperationId): boolean => {
+    const { target, last } = shared.looked.get(operation) as { target: FilePath; last: OperationId };
+    const chain = chainOf(shared, newest(target), target);
+    return (
+      chain.includes(other) && chain.indexOf(other) >= (last === NO_OPERATION ? chain.length : chain.indexOf(last))
+    );
+  };
+  const committed = [...shared.looked].filter(([operation]) => shared.told.get(operation) === "COMMITTED");
+  for (const [one, { target }] of committed)
+    for (const [other, looked] of committed)
+      if (looked.target !== target) assert(saw(one, other) || saw(other, one), `${one} and ${other} missed each other`);
+}
+
 /** What replay would make of it if the power went now: what was told stays true (I1, I5). */
 function checkReplay(shared: Shared): void {
   const { paths } = historyOf([...shared.records.values()], shared.aborted);
@@ -196,6 +217,7 @@ async function run(seed: number): Promise<number> {
         checkReplay(shared);
         for (const [at, target] of PATHS.entries())
           await write(volume, shared, operationId(incarnation, at + 1), "write", target);
+        checkLooks(shared, (target) => operationId(incarnation, PATHS.indexOf(target) + 1));
         for (const [at, target] of PATHS.entries()) {
           const last = operationId(incarnation, at + 1);
           assert.equal(shared.told.get(last), "COMMITTED", "a fresh writer does not get through");

@@ -167,11 +167,10 @@ const WRITES: BadCase[] = [
   other("DeleteFile")("nothing there", ask(file.deleteFile, { path: "none" }), "NOT_FOUND", "PATH_NOT_FOUND"),
   other("DeleteFile")("no parent", ask(file.deleteFile, { path: "no/one" }), "NOT_FOUND", "PATH_NOT_FOUND"),
   other("DeleteFile")("a deleted file", ask(file.deleteFile, { path: "gone.txt" }), "NOT_FOUND", "PATH_NOT_FOUND"),
-  other("DeleteFile")(
-    "recursive, which comes later",
-    ask(file.deleteFile, { path: "dir", recursive: true }),
-    "UNIMPLEMENTED",
-    "NOT_IMPLEMENTED",
+  invalid("DeleteFile")(
+    "a directory under a precondition",
+    ask(file.deleteFile, { path: "dir", recursive: true, options: { precondition: when(1) } }),
+    "options.precondition",
   ),
 ];
 

@@ -127,10 +127,9 @@ export function badPlaces(more: readonly (readonly [what: string, path: string])
     },
     {
       rpc: "DeleteFile",
-      what: "a directory, which comes later",
+      what: "a directory without recursive",
       call: ask(file.deleteFile, { path: "dir" }),
-      code: "UNIMPLEMENTED",
-      reason: "NOT_IMPLEMENTED",
+      ...invalid,
     },
   );
   return cases;

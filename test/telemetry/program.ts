@@ -67,6 +67,7 @@ function operation(sequence: number): Operation {
         precondition: { etag: undefined, ifRevision: undefined },
       },
     ],
+    checks: [],
     validateOnly: false,
     lockWaitMs: 0,
     priority: 0,

@@ -733,8 +733,9 @@ export type DeleteFileRequest = Message<"safefile.v1.DeleteFileRequest"> & {
   options?: MutationOptions | undefined;
 
   /**
-   * Delete a directory with all that is below it, as one transaction. A server that cannot yet answers
-   * NOT_IMPLEMENTED when it is set. False deletes a file; a directory is PATH_INVALID.
+   * Delete a directory with all that is below it, as one transaction; more than 1,000 files and directories are
+   * LIMIT_EXCEEDED. What somebody puts into it meanwhile stays, and the directories that hold it. False deletes a
+   * file; a directory is PATH_INVALID.
    *
    * @generated from field: bool recursive = 4;
    */
@@ -804,7 +805,8 @@ export type MoveFileRequest = Message<"safefile.v1.MoveFileRequest"> & {
   targetPath: string;
 
   /**
-   * Replace a file at the target; what was there stays as a revision. False answers ALREADY_EXISTS.
+   * Replace a file at the target; what was there stays as a revision. False answers ALREADY_EXISTS, and so does
+   * anything at the target of a directory.
    *
    * @generated from field: bool overwrite = 5;
    */
@@ -839,7 +841,7 @@ export type MoveFileResponse = Message<"safefile.v1.MoveFileResponse"> & {
   result?: MutationResult | undefined;
 
   /**
-   * The revision that ended the source. Unset for directories and `validated_only`.
+   * The revision that ended the source. Unset for `validated_only`.
    *
    * @generated from field: safefile.v1.Revision source_revision = 2;
    */
@@ -867,7 +869,7 @@ export type CopyFileRequest = Message<"safefile.v1.CopyFileRequest"> & {
   volume: string;
 
   /**
-   * The source: a regular file.
+   * The source: a regular file. It is read at one instant and not locked.
    *
    * @generated from field: string path = 2;
    */
@@ -958,8 +960,8 @@ export type MakeDirectoryRequest = Message<"safefile.v1.MakeDirectoryRequest"> &
   path: string;
 
   /**
-   * How. Unset means the defaults of MutationOptions. Directories have no etag and no revision; a precondition
-   * other than if_revision zero is INVALID_ARGUMENT.
+   * How. Unset means the defaults of MutationOptions. Directories have no etag, and no revision to compare; a
+   * precondition other than if_revision zero is INVALID_ARGUMENT.
    *
    * @generated from field: safefile.v1.MutationOptions options = 3;
    */
@@ -994,7 +996,7 @@ export const MakeDirectoryRequestSchema: GenMessage<MakeDirectoryRequest> = /*@_
  */
 export type MakeDirectoryResponse = Message<"safefile.v1.MakeDirectoryResponse"> & {
   /**
-   * The result. It has no revision.
+   * The result. It has no revision when the directory was already there.
    *
    * @generated from field: safefile.v1.MutationResult result = 1;
    */
@@ -1789,7 +1791,8 @@ export const FileOpsService: GenService<{
   },
   /**
    * Moves a file or directory within its volume, atomically. PATH_NOT_FOUND when the source is missing,
-   * ALREADY_EXISTS when the target is there and may not be replaced.
+   * ALREADY_EXISTS when the target is there and may not be replaced. A directory moves as one transaction, with at
+   * most 1,000 files and directories in it; a larger one is LIMIT_EXCEEDED.
    *
    * @generated from rpc safefile.v1.FileOpsService.MoveFile
    */

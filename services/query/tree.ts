@@ -1,0 +1,57 @@
+import { LimitExceededError, PathNotPlainError } from "../errors/index.js";
+import { type FilePath, problemOfPath } from "../model/path.js";
+import { NotPlainError, type Volume } from "../volume/volume.js";
+
+/** A file or directory that lies in a tree. */
+export interface TreeEntry {
+  readonly path: FilePath;
+  readonly type: "file" | "directory";
+  /** Permission bits. */
+  readonly mode: number;
+}
+
+/** What one operation takes when it works on a whole tree. */
+export class Trees {
+  constructor(
+    private readonly volume: Volume,
+    /** Files and directories of one tree; more is LIMIT_EXCEEDED. */
+    private readonly entriesMax: number,
+  ) {}
+
+  /** `directory` and all below it. Throws PATH_INVALID for what no operation could name, move or delete. */
+  async all(directory: FilePath): Promise<TreeEntry[]> {
+    const entries: TreeEntry[] = [];
+    const pending: FilePath[] = [directory];
+    for (let path = pending.pop(); path !== undefined; path = pending.pop()) {
+      const entry = await this.look(path);
+      if (!entry) continue;
+      if (entries.push(entry) > this.entriesMax)
+        throw new LimitExceededError({ field: "path", limit: `${this.entriesMax} files and directories at once` });
+      if (entry.type === "directory") pending.push(...(await this.childrenOf(path)));
+    }
+    return entries;
+  }
+
+  private async childrenOf(directory: FilePath): Promise<FilePath[]> {
+    return (await this.volume.listLive(directory)).map(({ name }) => {
+      const path = `${directory}/${name}`;
+      if (problemOfPath(path) !== undefined) throw new PathNotPlainError({ path: directory, what: "name it refuses" });
+      return path as FilePath;
+    });
+  }
+
+  /** undefined when it is gone meanwhile. */
+  private async look(path: FilePath): Promise<TreeEntry | undefined> {
+    try {
+      await using live = await this.volume.locate(path);
+      const stats = await this.volume.stat(live);
+      if (!stats) return undefined;
+      const { type, mode } = stats;
+      if (type !== "file" && type !== "directory") throw new PathNotPlainError({ path, what: type });
+      return { path, type, mode };
+    } catch (error) {
+      if (error instanceof NotPlainError) throw new PathNotPlainError({ path, what: error.what });
+      throw error;
+    }
+  }
+}
