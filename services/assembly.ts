@@ -7,8 +7,10 @@ import { Moving } from "./api/moving.js";
 import { type Gate, Mutations } from "./api/mutations.js";
 import { Reading } from "./api/reading.js";
 import { Recovery } from "./api/recovery.js";
-import { Server } from "./api/server.js";
+import { type FileOpsHandlers, Server } from "./api/server.js";
 import { Transactions } from "./api/transactions.js";
+import { Watching } from "./api/watching.js";
+import { WriteFiles } from "./api/write-files.js";
 import type { Config } from "./config.js";
 import { buildEngine, type Engine } from "./engine.js";
 import { Index } from "./index/index.js";
@@ -23,6 +25,9 @@ import { observer } from "./telemetry/observer.js";
 import { PosixVolume } from "./volume/posix.js";
 import { thisHost } from "./volume/process.js";
 import type { DurabilityError } from "./volume/volume.js";
+import { Chains } from "./watch/chains.js";
+import { Feed } from "./watch/feed.js";
+import { Watches } from "./watch/watches.js";
 
 /** As the protos promise for moving and deleting a directory. */
 const TREE_ENTRIES_MAX = 1000;
@@ -32,6 +37,7 @@ export interface Parts {
   readonly engine: Engine;
   readonly server: Server;
   readonly restores: Restores;
+  readonly watches: Watches;
   readonly volume: PosixVolume;
 }
 
@@ -46,12 +52,7 @@ export async function assemble(config: Config, log: Logger, gate: Gate, leave: L
   const { volumeId } = await openFormat(volume);
   const onRedisError = (error: Error): void => log.warn({ error: error.message }, "redis");
   const indexUrl = config.indexUrl ?? (config.redisUrls[0] as string);
-  const index = new Index(
-    indexUrl,
-    volumeId,
-    { commandTimeoutMs: config.indexTimeoutMs, requestIdKeepMs: config.requestIdKeepMs },
-    onRedisError,
-  );
+  const index = new Index(indexUrl, volumeId, { ...config, commandTimeoutMs: config.indexTimeoutMs }, onRedisError);
   const leases = new Leases(
     config.redisUrls,
     volumeId,
@@ -69,7 +70,7 @@ export async function assemble(config: Config, log: Logger, gate: Gate, leave: L
 
 /** The edge: what turns calls into operations of the engine. */
 function serve(engine: Engine, config: Config, log: Logger, gate: Gate) {
-  const { incarnation, journals, index, files, listing, revisions, pipeline, uploads, store, rebuild } = engine;
+  const { incarnation, journals, index, heads, files, listing, revisions, pipeline, uploads, store, rebuild } = engine;
   const change = async (intent: Intent, job: RestoreJob, requestId: string) => {
     const wanted = {
       requestId,
@@ -90,14 +91,21 @@ function serve(engine: Engine, config: Config, log: Logger, gate: Gate) {
   const restores = new Restores(incarnation, journals, index, files, listing, revisions, change, config);
   const mutations = new Mutations(config.volumeName, config, incarnation, pipeline, uploads, files, gate);
   const reading = new Reading(config.volumeName, files, revisions, store, config.readsMax);
+  const onWatchError = (error: unknown): void => log.warn({ error: String(error) }, "watches of files");
+  const chains = new Chains(revisions, heads);
+  const watches = new Watches(new Feed(index, onWatchError), index.changes, chains, config, onWatchError);
   const copies = new Copies(files, revisions);
-  const moving = new Moving(mutations, new Trees(engine.volume, TREE_ENTRIES_MAX), copies);
-  const transactions = new Transactions(mutations, revisions, copies);
-  const editing = new Editing(mutations);
-  const fileOps = new FileOps(mutations, files, listing, reading, config, editing, moving, transactions);
+  const plain = new FileOps(mutations, files, listing, reading, config);
+  const fileOps: FileOpsHandlers = {
+    ...plain.handlers,
+    ...new WriteFiles(plain.writeFile.bind(plain), config).handlers,
+    ...new Editing(mutations).handlers,
+    ...new Moving(mutations, new Trees(engine.volume, TREE_ENTRIES_MAX), copies).handlers,
+    ...new Transactions(mutations, revisions, copies).handlers,
+    ...new Watching(config.volumeName, watches).handlers,
+  };
   const recovery = new Recovery(mutations, revisions, reading, rebuild, restores, incarnation);
-  const calls = new Calls({ callsMax: config.operationsMax + config.readsMax }, (error, method) =>
-    log.error({ err: error, method }, "unexpected failure"),
-  );
-  return { restores, server: new Server(calls, fileOps, recovery, config) };
+  const callsMax = config.operationsMax + config.readsMax + config.watchersMax;
+  const calls = new Calls({ callsMax }, (error, method) => log.error({ err: error, method }, "unexpected failure"));
+  return { restores, watches, server: new Server(calls, { fileOps, recovery: recovery.handlers }, config) };
 }

@@ -121,6 +121,26 @@ export const schema = z.strictObject({
     "Revisions of one path that the index may lie behind before it must be rebuilt.",
   ),
 
+  changesKeptMax: number(
+    100_000,
+    100,
+    10_000_000,
+    "Changes that Redis keeps for watchers who resume, at some 150 bytes each; an older token gets a gap.",
+  ),
+  watchersMax: number(256, 1, 10_000, "Watches of files at once in one replica: each holds a queue."),
+  watchBufferMax: number(
+    1_000,
+    10,
+    100_000,
+    "Changes that wait for one watcher; one that is further behind gets a gap instead.",
+  ),
+  watchHeartbeatMs: number(
+    10_000,
+    50,
+    600_000,
+    "Milliseconds without a change until a watcher hears that all is quiet, with a token that has moved on.",
+  ),
+
   segmentBytesMax: number(
     64 * MiB,
     MiB,

@@ -22,6 +22,7 @@ import { Listing } from "./query/listing.js";
 import { Revisions } from "./query/revisions.js";
 import { Rebuild } from "./recover/rebuild.js";
 import { Recover } from "./recover/recover.js";
+import { Repair } from "./recover/repair.js";
 import { Replay } from "./recover/replay.js";
 import { Survivor } from "./recover/survivor.js";
 import { Store } from "./store/store.js";
@@ -125,6 +126,7 @@ export async function buildEngine({ volume, host, index, leases, observer }: Out
     told.stuck,
   );
   const replay = new Replay(volume, journals, batons, heads, store, incarnation, survivor);
+  const repair = new Repair(index, journals, batons, heads, incarnation.id, announcer);
   const uploads = new Uploads(volume, incarnation, config);
   return {
     volume,
@@ -143,6 +145,7 @@ export async function buildEngine({ volume, host, index, leases, observer }: Out
     listing,
     revisions,
     rebuild,
+    repair,
     survivor,
     replay,
     uploads,

@@ -39,10 +39,15 @@ export class Replica implements Gate {
     // From the start: recovering may take longer than others wait for a sign of life.
     this.repeat("beat", () => this.beat());
     const replayed = await replay.runIfNeeded();
-    if (replayed) this.log.info(replayed, "replayed after a restart of the host");
+    if (replayed) {
+      this.log.info(replayed, "replayed after a restart of the host");
+      // What those before the cut had not told Redis would else be missing from the index, and from watches.
+      await engine.rebuild.run();
+    }
     await this.lookAfterOthers();
     const port = await server.listen(this.config.listen);
     this.repeat("recovery", () => this.lookAfterOthers());
+    this.repeat("repair of the index", () => this.lookAfterIndex());
     server.setServing(true);
     return this.config.listen.replace(/:\d+$/, `:${port}`);
   }
@@ -67,7 +72,14 @@ export class Replica implements Gate {
   private async lookAfterOthers(): Promise<void> {
     await this.parts.engine.rebuild.runIfMissing();
     const ended = await this.parts.engine.survivor.look();
-    if (ended.length > 0) this.log.info({ incarnations: ended }, "ended dead incarnations");
+    if (ended.length === 0) return;
+    this.parts.engine.repair.remember(ended);
+    this.log.info({ incarnations: ended }, "ended dead incarnations");
+  }
+
+  private async lookAfterIndex(): Promise<void> {
+    const records = await this.parts.engine.repair.look();
+    if (records > 0) this.log.warn({ records }, "Redis had gone back; what it forgot is indexed again");
   }
 
   /** Does `work` every `heartbeatMs` until the replica leaves. */
@@ -86,11 +98,12 @@ export class Replica implements Gate {
 
   /** Leaves in good order: no new changes, those under way get `drainMs`, then everything is released. */
   async stop(): Promise<void> {
-    const { server, restores, volume } = this.parts;
+    const { server, restores, watches, volume } = this.parts;
     const { pipeline, announcer, writer, leases, index } = this.parts.engine;
     this.leaving.abort();
     server.setServing(false);
     restores.close();
+    watches.close();
     await server.close(this.config.drainMs);
     const untilMs = performance.now() + this.config.drainMs;
     while (pipeline.size > 0 && performance.now() < untilMs) await sleep(DRAIN_STEP_MS);

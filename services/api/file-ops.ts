@@ -21,11 +21,8 @@ import type { Files } from "../query/files.js";
 import type { Listing } from "../query/listing.js";
 import { canonicalDirectory, canonicalPath } from "../validate/path.js";
 import type { CallContext, Handlers } from "./call.js";
-import type { Editing } from "./editing.js";
-import type { Moving } from "./moving.js";
 import type { Mutations } from "./mutations.js";
 import { type Part, type Reading, rangeOf } from "./reading.js";
-import type { Transactions } from "./transactions.js";
 import {
   checkMode,
   checkPageSize,
@@ -38,7 +35,6 @@ import {
   toFileInfo,
   toPageToken,
 } from "./wire.js";
-import { WriteFiles } from "./write-files.js";
 
 export interface FileOpsLimits {
   readonly uploadIdleMs: number;
@@ -53,24 +49,15 @@ export class FileOps {
     private readonly listing: Listing,
     private readonly reading: Reading,
     private readonly limits: FileOpsLimits,
-    private readonly editing: Editing,
-    private readonly moving: Moving,
-    private readonly transactions: Transactions,
   ) {}
 
-  get handlers(): Handlers<typeof FileOpsService> {
-    return {
-      ...this.editing.handlers,
-      ...this.moving.handlers,
-      ...this.transactions.handlers,
-      ...new WriteFiles(this.writeFile.bind(this), this.limits).handlers,
-      statFile: (request) => this.statFile(request),
-      listFiles: (request) => this.listFiles(request),
-      readFile: (request) => this.readFile(request),
-      writeFile: (request, context) => this.writeFile(request, context),
-      uploadFile: (requests, context) => this.uploadFile(requests, context),
-    };
-  }
+  readonly handlers: Handlers<typeof FileOpsService> = {
+    statFile: (request) => this.statFile(request),
+    listFiles: (request) => this.listFiles(request),
+    readFile: (request) => this.readFile(request),
+    writeFile: (request, context) => this.writeFile(request, context),
+    uploadFile: (requests, context) => this.uploadFile(requests, context),
+  };
 
   private async statFile({ volume, path }: StatFileRequest) {
     checkVolume(volume, this.mutations.volumeName);
@@ -100,7 +87,7 @@ export class FileOps {
     return revision === 0 ? this.reading.live(range) : this.reading.revision(range, revision);
   }
 
-  private async writeFile(request: WriteFileRequest, context: CallContext) {
+  async writeFile(request: WriteFileRequest, context: CallContext) {
     checkVolume(request.volume, this.mutations.volumeName);
     const path = canonicalPath(request.path);
     const options = fromOptions(request.options, this.mutations.limits);

@@ -7,10 +7,8 @@ import { AdminService } from "../gen/safefile/v1/admin_service_pb.js";
 import { FileOpsService } from "../gen/safefile/v1/file_ops_service_pb.js";
 import { LockService } from "../gen/safefile/v1/lock_service_pb.js";
 import { RecoveryService } from "../gen/safefile/v1/recovery_service_pb.js";
-import type { Calls } from "./call.js";
+import type { Calls, Handlers } from "./call.js";
 import { definitionOf } from "./definition.js";
-import type { FileOps } from "./file-ops.js";
-import type { Recovery } from "./recovery.js";
 
 export const SERVICES: readonly DescService[] = [FileOpsService, RecoveryService, LockService, AdminService];
 
@@ -24,6 +22,14 @@ const KEEPALIVE_TIMEOUT_MS = 10_000;
 /** Memory that one HTTP/2 session may hold; Node's own default has no bound here. */
 const SESSION_MEGABYTES_MAX = 64;
 
+export type FileOpsHandlers = Handlers<typeof FileOpsService>;
+
+/** What each service answers with; an RPC that has no handler answers UNIMPLEMENTED. */
+export interface Services {
+  readonly fileOps: FileOpsHandlers;
+  readonly recovery: Handlers<typeof RecoveryService>;
+}
+
 /** The gRPC server: the services, health and reflection. */
 export class Server {
   private readonly server: grpc.Server;
@@ -31,7 +37,7 @@ export class Server {
     Object.fromEntries(["", ...SERVICES.map((service) => service.typeName)].map((name) => [name, "NOT_SERVING"])),
   );
 
-  constructor(calls: Calls, fileOps: FileOps, recovery: Recovery, limits: ServerLimits) {
+  constructor(calls: Calls, services: Services, limits: ServerLimits) {
     this.server = new grpc.Server({
       "grpc.max_receive_message_length": limits.messageBytesMax,
       "grpc.max_send_message_length": limits.messageBytesMax,
@@ -40,8 +46,8 @@ export class Server {
       "grpc.keepalive_timeout_ms": KEEPALIVE_TIMEOUT_MS,
       "grpc-node.max_session_memory": SESSION_MEGABYTES_MAX,
     });
-    this.server.addService(definitionOf(FileOpsService), calls.implement(FileOpsService, fileOps.handlers));
-    this.server.addService(definitionOf(RecoveryService), calls.implement(RecoveryService, recovery.handlers));
+    this.server.addService(definitionOf(FileOpsService), calls.implement(FileOpsService, services.fileOps));
+    this.server.addService(definitionOf(RecoveryService), calls.implement(RecoveryService, services.recovery));
     this.server.addService(definitionOf(LockService), calls.implement(LockService, {}));
     this.server.addService(definitionOf(AdminService), calls.implement(AdminService, {}));
     this.health.addToServer(this.server);

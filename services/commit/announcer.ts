@@ -1,7 +1,6 @@
 import type { Index } from "../index/index.js";
-import type { Content } from "../model/content.js";
 import type { IncarnationId } from "../model/operation.js";
-import type { OperationRecord } from "../model/record.js";
+import { type OperationRecord, withoutBytes } from "../model/record.js";
 
 /** What Redis is still to be told of one operation. */
 export interface Announcement {
@@ -23,6 +22,12 @@ export class Announcer {
   private readonly open = new Set<{ sequence: number }>();
   private readonly waiting: OperationRecord[] = [];
   private highest = 0;
+  /** How many batches Redis has heard of. It must never say less: then it went back, and forgot some of them. */
+  private batches = 0;
+  /** The watermark that Redis has been told. */
+  private told = 0;
+  /** From where our journal has to be indexed again; undefined when Redis knows all that it was told. */
+  private forgottenFrom: number | undefined;
   private sending: Promise<void> | undefined;
 
   constructor(
@@ -64,6 +69,19 @@ export class Announcer {
     await Promise.race([this.sending, aborted]);
   }
 
+  /** Asks Redis whether it still knows what it was told; where to index our journal from when it does not. */
+  async forgotten(): Promise<number | undefined> {
+    if (this.forgottenFrom === undefined) await this.tell([], 0);
+    return this.forgottenFrom;
+  }
+
+  /** All that Redis was told, it knows again: says so there, unless `confirm` finds that it went back once more. */
+  async remembered(confirm: () => Promise<boolean>): Promise<void> {
+    const { incarnation, batches, told } = this;
+    await this.index.apply([], { incarnation, expected: 0, batch: batches, sequence: told });
+    if (await confirm()) this.forgottenFrom = undefined;
+  }
+
   private async send(): Promise<void> {
     while (this.waiting.length > 0) {
       const batch = this.waiting.slice(0, BATCH_MAX);
@@ -73,7 +91,7 @@ export class Announcer {
           ? 0
           : Math.min(this.highest, ...[...this.open].map((mark) => mark.sequence - 1));
       try {
-        await this.index.apply(batch, sequence > 0 ? { incarnation: this.incarnation, sequence } : undefined);
+        await this.tell(batch, sequence);
         this.waiting.splice(0, batch.length);
       } catch (error) {
         this.onError(error);
@@ -82,17 +100,21 @@ export class Announcer {
     }
     this.sending = undefined;
   }
+
+  private async tell(batch: readonly OperationRecord[], sequence: number): Promise<void> {
+    if (this.forgottenFrom !== undefined) {
+      // The watermark stays where it is until the rest is indexed again, also when this replica dies before that.
+      await this.index.apply(batch);
+      return;
+    }
+    const expected = this.batches;
+    const { incarnation } = this;
+    const stands = await this.index.apply(batch, { incarnation, expected, batch: expected + 1, sequence });
+    if (stands !== undefined) {
+      this.forgottenFrom ??= stands;
+      return;
+    }
+    this.batches = Math.max(this.batches, expected + 1);
+    this.told = Math.max(this.told, sequence);
+  }
 }
-
-/** The index needs sizes and digests; a backlog of contents would fill the memory (I14). */
-const withoutBytes = (record: OperationRecord): OperationRecord => ({
-  ...record,
-  changes: record.changes.map((change) => ({
-    ...change,
-    content: change.content && bare(change.content),
-    external:
-      change.external?.deleted === false ? { deleted: false, content: bare(change.external.content) } : change.external,
-  })),
-});
-
-const bare = (content: Content): Content => ({ ...content, body: { object: "" } });

@@ -3,6 +3,7 @@ import { IndexUnavailableError } from "../errors/index.js";
 import { type IncarnationId, isOperationId, type OperationId } from "../model/operation.js";
 import { type FilePath, pathHash } from "../model/path.js";
 import type { OperationRecord } from "../model/record.js";
+import { ChangesReader, ChangesTail, runOf } from "./changes.js";
 import { entriesOf } from "./entries.js";
 import { packEntry, type RevisionEntry, unpackEntry } from "./entry.js";
 
@@ -17,11 +18,28 @@ export interface Known {
 export interface IndexLimits {
   readonly commandTimeoutMs: number;
   readonly requestIdKeepMs: number;
+  /** About how many changes the log for watchers keeps. */
+  readonly changesKeptMax: number;
 }
 
-// The head only moves forward, so late writers and a rebuild may come in any order.
+// The head only moves forward, so late writers and a rebuild may come in any order. A change enters the log when its
+// revision is first indexed, in the same step: whatever of the two Redis forgets, it forgets the other, too. Numbers
+// in the log are dense, so that a reader sees what is missing; a new log starts at a time, beyond the old one's end.
 const APPLY = `
-for i = 4, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+local keptMax = tonumber(ARGV[4])
+if keptMax > 0 and redis.call('HGET', KEYS[1], ARGV[2]) ~= ARGV[#ARGV] then
+  local last = redis.call('XREVRANGE', KEYS[3], '+', '-', 'COUNT', 1)
+  local number
+  if last[1] then
+    number = tonumber(string.match(last[1][1], '^%d+')) + 1
+  else
+    local time = redis.call('TIME')
+    number = tonumber(time[1]) * 1000000 + tonumber(time[2])
+  end
+  redis.call('XADD', KEYS[3], 'MAXLEN', '~', keptMax, string.format('%.0f-0', number),
+    'p', ARGV[1], 'r', ARGV[2], 'o', ARGV[3])
+end
+for i = 5, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
 local head = redis.call('HGET', KEYS[1], 'h')
 if not head or tonumber(string.match(head, '^%d+')) < tonumber(ARGV[2]) then
   redis.call('HSET', KEYS[1], 'h', ARGV[2] .. ' ' .. ARGV[3], 'p', ARGV[1])
@@ -29,21 +47,44 @@ end
 redis.call('ZADD', KEYS[2], 0, ARGV[1])
 return 1`;
 
+// Fewer batches than expected say that Redis went back, and forgot records with them: then the watermark stays until
+// all that lies above it is indexed again.
+const SET_WATERMARK = `
+local batches = tonumber(redis.call('HGET', KEYS[1], ARGV[1] .. ' batches') or '0')
+local watermark = tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or '0')
+if batches < tonumber(ARGV[2]) then return watermark end
+if batches < tonumber(ARGV[3]) then redis.call('HSET', KEYS[1], ARGV[1] .. ' batches', ARGV[3]) end
+if watermark < tonumber(ARGV[4]) then redis.call('HSET', KEYS[1], ARGV[1], ARGV[4]) end
+return -1`;
+
 const RENEW_REBUILD = `
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])`;
 
 const END_REBUILD = `
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[2], '1')
-redis.call('DEL', KEYS[1])
+redis.call('DEL', KEYS[1], KEYS[3])
+local time = redis.call('TIME')
+redis.call('XADD', KEYS[3], string.format('%.0f-0', tonumber(time[1]) * 1000000 + tonumber(time[2])), 'b', ARGV[2])
+redis.call('SET', KEYS[2], ARGV[2])
 return 1`;
 
 const DELETE_BATCH = 1000;
 
+/** How far the journal of `incarnation` is indexed. */
+export interface Watermark {
+  readonly incarnation: IncarnationId;
+  /** How many batches Redis must have heard of, and how many with this one. */
+  readonly expected: number;
+  readonly batch: number;
+  /** 0 leaves it where it is. */
+  readonly sequence: number;
+}
+
 /**
  * The only door to Redis metadata. Per path one hash: `h` head, `p` path, and a field a revision; all paths in one
- * sorted set; request ids with an expiry; per incarnation how far its journal is indexed. All of it is hints,
+ * sorted set; request ids with an expiry; per incarnation how far its journal is indexed; a bounded log of changes for
+ * watchers. `ready` names this building of the index and the life of Redis that it ended in. All of it is hints,
  * rebuilt from the volume by `recover/rebuild.ts` (I8).
  *
  * Invariant: when `h` names an operation, that operation and all before it on the path are indexed, request ids
@@ -52,6 +93,7 @@ const DELETE_BATCH = 1000;
 export class Index {
   private readonly redis: Redis;
   private readonly prefix: string;
+  private connections = 0;
   /** Called when a change found the index missing: somebody has to rebuild it. */
   onMissing: () => void = () => undefined;
 
@@ -70,6 +112,9 @@ export class Index {
       retryStrategy: (attempt) => Math.min(50 * attempt, 1000),
     });
     this.redis.on("error", onError);
+    this.redis.on("connect", () => {
+      this.connections += 1;
+    });
   }
 
   private key(name: string): string {
@@ -124,35 +169,81 @@ export class Index {
     return (await this.ask(() => this.redis.get(this.key("ready")))) !== null;
   }
 
-  /** Records what was committed, oldest first, then how far the journal of `incarnation` is indexed. */
-  async apply(records: readonly OperationRecord[], watermark?: { incarnation: IncarnationId; sequence: number }) {
+  /**
+   * Records what was committed, then how far a journal is indexed. When Redis has forgotten batches that it was told,
+   * returns the watermark, which was left where it is.
+   */
+  async apply(records: readonly OperationRecord[], watermark?: Watermark): Promise<number | undefined> {
+    const { connections } = this;
+    if (records.length > 0) await this.pipelined(this.fill(records, this.limits.changesKeptMax));
+    if (!watermark) return undefined;
+    // Another connection may lead to a Redis that has restarted, and forgotten what was just written.
+    if (this.connections !== connections) throw new IndexUnavailableError();
+    // After all of them succeeded: commands sent together do not stop at the first that fails.
+    const { incarnation, expected, batch, sequence } = watermark;
+    const key = this.key("watermarks");
+    const stands = await this.ask(() => this.redis.eval(SET_WATERMARK, 1, key, incarnation, expected, batch, sequence));
+    return (stands as number) >= 0 ? (stands as number) : undefined;
+  }
+
+  /** As `apply`, for a rebuild: watchers are told of it as a whole, when it ends. */
+  async reapply(records: readonly OperationRecord[]): Promise<void> {
+    await this.pipelined(this.fill(records, 0));
+  }
+
+  private fill(records: readonly OperationRecord[], changesKeptMax: number): ReturnType<Redis["pipeline"]> {
     const pipeline = this.redis.pipeline();
     for (const record of records) {
       const expiresAtMs = record.timeMs + this.limits.requestIdKeepMs;
       pipeline.set(this.key(`r:${record.requestId}`), record.operation, "PXAT", expiresAtMs);
-      for (const change of record.changes) {
-        const fields = entriesOf(record, change).flatMap((entry) => [String(entry.revision), packEntry(entry)]);
-        pipeline.call(
-          "eval",
-          APPLY,
-          2,
-          this.key(`f:${pathHash(change.path)}`),
-          this.key("paths"),
-          change.path,
-          change.revision,
-          record.operation,
-          ...fields,
-        );
-      }
     }
-    if (watermark) pipeline.hset(this.key("watermarks"), watermark.incarnation, watermark.sequence);
-    await this.pipelined(pipeline);
+    const changes = records.flatMap((record) => record.changes.map((change) => ({ record, change })));
+    // Oldest first on each path, whatever the clocks of those who made them say: watchers get them in this order.
+    for (const { record, change } of changes.sort((left, right) => left.change.revision - right.change.revision)) {
+      const fields = entriesOf(record, change).flatMap((entry) => [String(entry.revision), packEntry(entry)]);
+      pipeline.call(
+        "eval",
+        APPLY,
+        3,
+        this.key(`f:${pathHash(change.path)}`),
+        this.key("paths"),
+        this.key("changes"),
+        change.path,
+        change.revision,
+        record.operation,
+        changesKeptMax,
+        ...fields,
+      );
+    }
+    return pipeline;
+  }
+
+  /** Reads the log of changes without waiting. */
+  get changes(): ChangesReader {
+    return new ChangesReader(this.redis, this.key("changes"), this.key("ready"), (call) => this.ask(call));
+  }
+
+  /** Reads the log of changes and may wait for more, over a connection of its own, which the caller closes. */
+  followChanges(waitMsMax: number): ChangesTail {
+    const redis = this.redis.duplicate({ commandTimeout: this.limits.commandTimeoutMs + waitMsMax });
+    redis.on("error", this.onError);
+    return new ChangesTail(redis, this.key("changes"), this.key("ready"), (call) => this.ask(call));
   }
 
   /** The newest revision up to which everything of `path` is indexed; 0 for none. */
   async indexedRevision(path: FilePath): Promise<number> {
     const head = await this.ask(() => this.redis.hget(this.key(`f:${pathHash(path)}`), "h"));
     return Number.parseInt(head ?? "0", 10);
+  }
+
+  /** Which life of the Redis process this is. */
+  async run(): Promise<string> {
+    return runOf(await this.ask(() => this.redis.info("server")));
+  }
+
+  /** In which life of Redis the index was built; undefined while it is missing. */
+  async builtIn(): Promise<string | undefined> {
+    return (await this.ask(() => this.redis.get(this.key("ready"))))?.split("/")[1];
   }
 
   async watermark(incarnation: IncarnationId): Promise<number> {
@@ -193,8 +284,9 @@ export class Index {
 
   /** Lets changes in again; false when the claim was lost, by a flush for one, and the rebuild has to start over. */
   async endRebuild(claim: string): Promise<boolean> {
-    const keys = [this.key("rebuilding"), this.key("ready")] as const;
-    return (await this.ask(() => this.redis.eval(END_REBUILD, 2, ...keys, claim))) === 1;
+    const keys = [this.key("rebuilding"), this.key("ready"), this.key("changes")] as const;
+    const built = `${claim}/${await this.run()}`;
+    return (await this.ask(() => this.redis.eval(END_REBUILD, 3, ...keys, claim, built))) === 1;
   }
 
   /** Forgets all revisions; until `endRebuild`, changes are refused. */

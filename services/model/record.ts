@@ -62,3 +62,16 @@ export const leavesNothing = ({ content, kind }: PathChange): boolean =>
 /** The change that `record` makes to `path`; undefined when it does not touch it. */
 export const changeOf = (record: OperationRecord, path: FilePath): PathChange | undefined =>
   record.changes.find((change) => change.path === path);
+
+/** The index needs sizes and digests; contents would fill the memory of whoever holds many records (I14). */
+export const withoutBytes = (record: OperationRecord): OperationRecord => ({
+  ...record,
+  changes: record.changes.map((change) => ({
+    ...change,
+    content: change.content && bare(change.content),
+    external:
+      change.external?.deleted === false ? { deleted: false, content: bare(change.external.content) } : change.external,
+  })),
+});
+
+const bare = (content: Content): Content => ({ ...content, body: { object: "" } });

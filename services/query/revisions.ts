@@ -128,6 +128,10 @@ const infoOf = (path: FilePath, { entry, record, change }: Found): RevisionInfo 
   content: contentOf(change, entry.revision),
 });
 
+/** The revisions that the change of `path` made, oldest first: an outside change that it found comes before its own. */
+export const revisionsOf = (path: FilePath, { record, change }: Head): RevisionInfo[] =>
+  entriesOf(record, change).map((entry) => infoOf(path, { entry, record, change }));
+
 /** What `revision`, of the two that a change may have made, holds. */
 function contentOf(change: PathChange, revision: number): Content | undefined {
   if (revision === change.revision) return change.content;

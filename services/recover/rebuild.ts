@@ -104,10 +104,10 @@ export class Rebuild {
       batch.push(record);
       revisions += changeOf(record, path)?.external ? 2 : 1;
       if (batch.length < BATCH) continue;
-      await this.index.apply(batch.map((each) => onlyPath(each, path)));
+      await this.index.reapply(batch.map((each) => onlyPath(each, path)));
       batch = [];
     }
-    if (batch.length > 0) await this.index.apply(batch.map((each) => onlyPath(each, path)));
+    if (batch.length > 0) await this.index.reapply(batch.map((each) => onlyPath(each, path)));
     return revisions;
   }
 

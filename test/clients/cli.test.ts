@@ -282,12 +282,12 @@ test("a restore is watched to its end, and its state decides the exit code", asy
 
   const started = await run("restore", "t", "--as-of", "1h", "--no-watch");
   assert.equal(started.code, 0);
-  assert.match(started.stdout, /safefile watch R1/);
+  assert.match(started.stdout, /safefile watch-restore R1/);
 
   // Ends without saying how: not taken for success.
-  assert.equal((await run("watch", "R1")).code, 1);
+  assert.equal((await run("watch-restore", "R1")).code, 1);
   fake.plant("WatchRestore", (call) => void call.write(progress(2, {})));
-  const left = await safefile(["--json", "--progress", "watch", "R1"], {
+  const left = await safefile(["--json", "--progress", "watch-restore", "R1"], {
     address: fake.address,
     interruptAt: /progress/,
   });

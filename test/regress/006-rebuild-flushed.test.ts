@@ -15,10 +15,10 @@ for (const at of [1, 20, PATHS]) {
     assert.equal(before.length, PATHS);
     const redis = new Redis(world.redis.url);
     world.cleanup.defer(() => redis.disconnect());
-    const apply = core.index.apply.bind(core.index);
+    const reapply = core.index.reapply.bind(core.index);
     let applied = 0;
-    core.index.apply = async (...args) => {
-      await apply(...args);
+    core.index.reapply = async (...args) => {
+      await reapply(...args);
       if (++applied === at) await redis.flushall();
     };
     await core.rebuild.run();

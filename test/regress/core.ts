@@ -65,8 +65,8 @@ async function startCore(root: string, redisUrl: string, options: CoreOptions) {
   const real = await PosixVolume.open(root, "local", leave);
   const volume = tampered(real, options.tamper ?? {});
   const { volumeId } = await openFormat(volume);
-  const { requestIdKeepMs } = config;
-  const index = new Index(options.indexUrl ?? redisUrl, volumeId, { commandTimeoutMs: 5000, requestIdKeepMs }, log);
+  const limits = { ...config, commandTimeoutMs: 5000 };
+  const index = new Index(options.indexUrl ?? redisUrl, volumeId, limits, log);
   const leases = new Leases([redisUrl], volumeId, { leaseMs: 5000, commandTimeoutMs: 1000, wakeUpMsMax: 50 }, log);
   const observer: Observer = { stage: (_stage, _operation, call) => call() };
   const told = {

@@ -10,9 +10,10 @@ const BYTES: readonly (readonly [what: string, bytes: Buffer])[] = [
 const asFirstField = (bytes: Buffer) => Buffer.concat([Buffer.from([0x0a]), bytes.subarray(1)]);
 const asHeader = (bytes: Buffer) => Buffer.concat([Buffer.from([0x0a, bytes.length]), bytes]);
 
-const { statFile, listFiles, readFile, writeFile, deleteFile, uploadFile } = file;
+const { statFile, listFiles, readFile, writeFile, deleteFile, uploadFile, watchFiles } = file;
 const { listRevisions, readRevision, rollbackFile, startRestore, rebuildIndex, watchRestore } = recovery;
-const WITH_PATH = [statFile, listFiles, readFile, writeFile, deleteFile, listRevisions, readRevision, rollbackFile];
+const HISTORY = [listRevisions, readRevision, rollbackFile];
+const WITH_PATH = [statFile, listFiles, readFile, writeFile, deleteFile, watchFiles, ...HISTORY];
 const header = ask(uploadFile, { part: { case: "header", value: { path: "a.txt" } } }).frames;
 
 /** Bytes that no client library would send. */

@@ -92,6 +92,7 @@ export const PATHS: readonly {
   },
   { rpc: "UploadFile", field: "header.path", root: false, call: (path) => upload({ path }, LARGE) },
   { rpc: "DeleteFile", field: "path", root: false, call: (path) => ask(file.deleteFile, { path }) },
+  { rpc: "WatchFiles", field: "path", root: true, call: (path) => ask(file.watchFiles, { path }) },
   { rpc: "ListRevisions", field: "path", root: false, call: (path) => ask(recovery.listRevisions, { path }) },
   {
     rpc: "ReadRevision",

@@ -72,6 +72,7 @@ const BAD_VOLUMES: BadCase[] = (
     ["WriteFile", ask(file.writeFile, { volume, path: "a.txt", data: SMALL })],
     ["UploadFile", upload({ volume })],
     ["DeleteFile", ask(file.deleteFile, { volume, path: "a.txt" })],
+    ["WatchFiles", ask(file.watchFiles, { volume, path: "a.txt" })],
     ["ListRevisions", ask(recovery.listRevisions, { volume, path: "a.txt" })],
     ["ReadRevision", ask(recovery.readRevision, { volume, path: "a.txt", revision: 1n })],
     ["RollbackFile", ask(recovery.rollbackFile, { volume, path: "a.txt", revision: 1n })],
@@ -241,6 +242,17 @@ const RESTORES: BadCase[] = [
   invalid("WatchRestore")("a cursor out of the air", ask(recovery.watchRestore, { cursor: "x" }), "cursor"),
 ];
 
+const watch = (resumeToken: string) => ask(file.watchFiles, { path: "a.txt", resumeToken });
+const WATCHES: BadCase[] = (
+  [
+    ["a resume_token out of the air", "!!!"],
+    ["a resume_token that says nothing", token("x")],
+    ["a resume_token with another checksum", token(`1 a ${"0".repeat(40)} 1 00000000`)],
+    ["a resume_token of a version to come", token(`2 a ${"0".repeat(40)} 1 00000000`)],
+    ["a resume_token of a megabyte", "A".repeat(MIB)],
+  ] as const
+).map(([what, resumeToken]) => invalid("WatchFiles")(what, watch(resumeToken), "resume_token"));
+
 export const BAD_FIELDS: readonly BadCase[] = [
   ...BAD_VOLUMES,
   ...BAD_OPTIONS,
@@ -248,4 +260,5 @@ export const BAD_FIELDS: readonly BadCase[] = [
   ...WRITES,
   ...HISTORY,
   ...RESTORES,
+  ...WATCHES,
 ];

@@ -110,7 +110,8 @@ export function badPlaces(more: readonly (readonly [what: string, path: string])
       // Looks for a file that has no history yet, since nothing there ever had any.
       else if (rpc === "ListRevisions") cases.push({ rpc, what, call: call(path), ...invalid });
       // These look at history only.
-      else if (!rpc.startsWith("StartRestore"))
+      // A watch may begin before its path is there, and looks at nothing outside.
+      else if (!rpc.startsWith("StartRestore") && rpc !== "WatchFiles")
         cases.push({ rpc, what, call: call(path), code: "NOT_FOUND", reason: "BACKUP_VERSION" });
     }
     if (isLive || rpc === "RollbackFile")

@@ -9,7 +9,8 @@ import { EXIT, EXIT_HELP, failureOf, linesOf } from "./failure.js";
 import { cat, get } from "./get.js";
 import { Output, type Streams } from "./output.js";
 import { put } from "./put.js";
-import { restore, watch } from "./restore.js";
+import { restore, watchRestore } from "./restore.js";
+import { type WatchFlags, watch } from "./watch.js";
 import { parseWhen } from "./when.js";
 
 const ADDRESS = "127.0.0.1:7420";
@@ -144,6 +145,12 @@ function reads(program: Command, connected: Connected): void {
         browse.ls(context, path ?? "", options),
       ),
     );
+  program
+    .command("watch [path]")
+    .description("show changes as they are committed, until Ctrl-C")
+    .option("-r, --recursive", "also everything below; else the path and its direct entries")
+    .option("--resume-token <token>", "go on after this event, from --json")
+    .action(connected((context, path: string | undefined, options: WatchFlags) => watch(context, path ?? "", options)));
   program.command("stat <path>").description("what is at a path").action(connected(browse.stat));
   program.command("log <path>").description("the revisions of a file, newest first").action(connected(browse.log));
 }
@@ -172,10 +179,10 @@ function restores(program: Command, connected: Connected, around: Surroundings):
     .option("--no-watch", "start it and return")
     .action(connected(restore));
   program
-    .command("watch <restore-id>")
+    .command("watch-restore <restore-id>")
     .description("show the progress of a restore until it ends")
     .option("--cursor <cursor>", "go on after this event")
-    .action(connected(watch));
+    .action(connected(watchRestore));
 }
 
 /** Of this package. */

@@ -43,16 +43,19 @@ export async function restore(context: CommandContext, typed: string, flags: Res
   });
   if (!flags.watch) {
     const state = nameOf(RestoreState, started?.progress?.state ?? RestoreState.PENDING);
-    await output.result({ restoreId, state }, `restore ${restoreId} is ${state}; see \`safefile watch ${restoreId}\``);
+    await output.result(
+      { restoreId, state },
+      `restore ${restoreId} is ${state}; see \`safefile watch-restore ${restoreId}\``,
+    );
     return;
   }
   await output.item({ event: "started", restoreId });
   output.note(`restore ${restoreId}${flags.dryRun ? " (dry run: nothing is changed)" : ""}`);
-  await watch(context, restoreId, { dryRun: flags.dryRun ?? false });
+  await watchRestore(context, restoreId, { dryRun: flags.dryRun ?? false });
 }
 
-/** `watch RESTORE_ID`, and what `restore` does by default. */
-export async function watch(
+/** `watch-restore RESTORE_ID`, and what `restore` does by default. */
+export async function watchRestore(
   context: CommandContext,
   restoreId: string,
   { dryRun = false, cursor = "" }: { readonly dryRun?: boolean; readonly cursor?: string },
@@ -76,7 +79,7 @@ export async function watch(
     }
   } catch (error) {
     if (!signal.aborted) throw error;
-    throw new CliError(`The restore goes on without you; see it again with \`safefile watch ${restoreId}\`.`);
+    throw new CliError(`The restore goes on without you; see it again with \`safefile watch-restore ${restoreId}\`.`);
   } finally {
     bar.stop();
   }

@@ -6,7 +6,7 @@ import { type CallContext, Channel } from "./channel.js";
 import type { UploadSource } from "./chunks.js";
 import { Download } from "./download.js";
 import type { FileInfo, MutationOptions, MutationResult, Revision } from "./gen/safefile/v1/common_pb.js";
-import { FileOpsService } from "./gen/safefile/v1/file_ops_service_pb.js";
+import { FileOpsService, type WatchFilesResponse } from "./gen/safefile/v1/file_ops_service_pb.js";
 import {
   type RebuildIndexResponse,
   RecoveryService,
@@ -16,6 +16,7 @@ import {
 import { type RestoreOptions, restoreRequest, type WatchOptions, watchRestore } from "./restore.js";
 import { RETRY_DEFAULT, type RetryPolicy } from "./retry.js";
 import { type UploadOptions, upload } from "./upload.js";
+import { type FileWatchOptions, watchFiles } from "./watch.js";
 
 export interface ClientOptions {
   /** host:port, or several as `ipv4:10.0.0.1:7420,10.0.0.2:7420`: the first that answers is used. */
@@ -173,6 +174,14 @@ export class SafefileClient {
       recursive,
     }));
     return present(result);
+  }
+
+  /**
+   * The changes of a file or tree as they are committed, in order per path, until `signal` is aborted. The first
+   * message comes at once: whatever is committed after it is seen. Goes on by itself after a break.
+   */
+  watch(path = "", options: FileWatchOptions = {}): AsyncGenerator<WatchFilesResponse> {
+    return watchFiles(this.#channel, this.#volume(options), path, options);
   }
 
   /** The revisions of a path, newest first, over all pages. */

@@ -30,3 +30,4 @@ export {
   SafefileError,
 } from "./safefile-error.js";
 export type { UploadOptions } from "./upload.js";
+export type { FileWatchOptions } from "./watch.js";
