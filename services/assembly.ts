@@ -9,6 +9,7 @@ import { Reading } from "./api/reading.js";
 import { Recovery } from "./api/recovery.js";
 import { type FileOpsHandlers, Server } from "./api/server.js";
 import { Transactions } from "./api/transactions.js";
+import { Uploading } from "./api/uploading.js";
 import { Watching } from "./api/watching.js";
 import { WriteFiles } from "./api/write-files.js";
 import type { Config } from "./config.js";
@@ -18,6 +19,7 @@ import { Leases } from "./lock/leases.js";
 import type { Intent } from "./model/operation-request.js";
 import { beginOperation } from "./pipeline/begin.js";
 import { openFormat } from "./protocol/format.js";
+import { Outcomes } from "./query/outcomes.js";
 import { Trees } from "./query/tree.js";
 import type { RestoreJob } from "./restore/job.js";
 import { Restores } from "./restore/restores.js";
@@ -95,9 +97,11 @@ function serve(engine: Engine, config: Config, log: Logger, gate: Gate) {
   const chains = new Chains(revisions, heads);
   const watches = new Watches(new Feed(index, onWatchError), index.changes, chains, config, onWatchError);
   const copies = new Copies(files, revisions);
-  const plain = new FileOps(mutations, files, listing, reading, config);
+  const plain = new FileOps(mutations, files, listing, reading);
+  const uploading = new Uploading(mutations, files, new Outcomes(index, journals, files), config);
   const fileOps: FileOpsHandlers = {
     ...plain.handlers,
+    ...uploading.handlers,
     ...new WriteFiles(plain.writeFile.bind(plain), config).handlers,
     ...new Editing(mutations).handlers,
     ...new Moving(mutations, new Trees(engine.volume, TREE_ENTRIES_MAX), copies).handlers,

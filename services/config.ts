@@ -76,6 +76,30 @@ export const schema = z.strictObject({
     3_600_000,
     "Milliseconds without a chunk until an upload is given up: a stalled client must not hold a file for ever.",
   ),
+  uploadsKeptMax: number(
+    1_000,
+    1,
+    100_000,
+    "Unfinished uploads with an upload_id at once, live or waiting to be resumed; more are refused, so that broken ones do not pile up.",
+  ),
+  uploadKeepMs: number(
+    24 * 3_600_000,
+    60_000,
+    30 * 24 * 3_600_000,
+    "Milliseconds since its last byte that an unfinished upload is kept: long enough to come back the next day.",
+  ),
+  uploadCleanMs: number(
+    300_000,
+    50,
+    3_600_000,
+    "Milliseconds between two looks for unfinished uploads that nobody came back for.",
+  ),
+  uploadSyncBytes: number(
+    64 * MiB,
+    MiB,
+    1024 * MiB,
+    "Bytes of an upload between two flushes: what a power cut, or a host that dies, costs a resumed upload at most.",
+  ),
   chunkBytes: number(
     256 * KiB,
     KiB,

@@ -48,6 +48,7 @@ export class Replica implements Gate {
     const port = await server.listen(this.config.listen);
     this.repeat("recovery", () => this.lookAfterOthers());
     this.repeat("repair of the index", () => this.lookAfterIndex());
+    this.repeat("cleaning of uploads", () => this.cleanUploads(), this.config.uploadCleanMs);
     server.setServing(true);
     return this.config.listen.replace(/:\d+$/, `:${port}`);
   }
@@ -82,15 +83,20 @@ export class Replica implements Gate {
     if (records > 0) this.log.warn({ records }, "Redis had gone back; what it forgot is indexed again");
   }
 
-  /** Does `work` every `heartbeatMs` until the replica leaves. */
-  private repeat(what: string, work: () => Promise<void>): void {
+  private async cleanUploads(): Promise<void> {
+    const removed = await this.parts.engine.uploads.clean();
+    if (removed > 0) this.log.info({ removed }, "removed unfinished uploads that nobody came back for");
+  }
+
+  /** Does `work` every `everyMs` until the replica leaves. */
+  private repeat(what: string, work: () => Promise<void>, everyMs = this.config.heartbeatMs): void {
     const { signal } = this.leaving;
     const loop = async (): Promise<void> => {
       while (!signal.aborted) {
         await work().catch((error: unknown) =>
           this.log.warn({ error: String(error) }, `${what} failed; it is tried again`),
         );
-        await sleep(this.config.heartbeatMs, undefined, { signal, ref: false }).catch(() => undefined);
+        await sleep(everyMs, undefined, { signal, ref: false }).catch(() => undefined);
       }
     };
     loop().catch((error: unknown) => this.log.error({ err: error }, what));
@@ -99,14 +105,15 @@ export class Replica implements Gate {
   /** Leaves in good order: no new changes, those under way get `drainMs`, then everything is released. */
   async stop(): Promise<void> {
     const { server, restores, watches, volume } = this.parts;
-    const { pipeline, announcer, writer, leases, index } = this.parts.engine;
+    const { pipeline, announcer, writer, leases, index, uploads } = this.parts.engine;
     this.leaving.abort();
+    uploads.leave();
     server.setServing(false);
     restores.close();
     watches.close();
     await server.close(this.config.drainMs);
     const untilMs = performance.now() + this.config.drainMs;
-    while (pipeline.size > 0 && performance.now() < untilMs) await sleep(DRAIN_STEP_MS);
+    while (pipeline.size + uploads.size > 0 && performance.now() < untilMs) await sleep(DRAIN_STEP_MS);
     await announcer.settled(AbortSignal.timeout(this.config.drainMs));
     await writer.close();
     leases.close();

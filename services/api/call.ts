@@ -1,5 +1,5 @@
 import type { DescMethod, DescService, MessageInitShape } from "@bufbuild/protobuf";
-import type * as grpc from "@grpc/grpc-js";
+import * as grpc from "@grpc/grpc-js";
 import { ArgumentInvalidError, CallEndedError, NotImplementedError, OverloadedError } from "../errors/index.js";
 import { type RpcSpan, traced } from "../telemetry/rpc.js";
 import { type Request, Unreadable } from "./definition.js";
@@ -136,6 +136,12 @@ function readableOne(request: object): object {
   return request;
 }
 
-async function* readable(requests: AsyncIterable<object>): AsyncGenerator<object> {
-  for await (const request of requests) yield readableOne(request);
+async function* readable(call: AnyCall): AsyncGenerator<object> {
+  for await (const request of call) yield readableOne(request);
+  // The requests of a call that was cancelled end as if the caller had ended them, and grpc-js says what happened only
+  // some time later; sending the headers makes it look. A caller whose cancellation comes in two packets, an end and a
+  // reset, is not told from one who has finished: for that an upload declares its size.
+  call.sendMetadata(new grpc.Metadata());
+  await new Promise((resolve) => setImmediate(resolve));
+  if (call.cancelled) throw new CallEndedError();
 }

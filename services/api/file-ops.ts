@@ -1,8 +1,5 @@
 import { createHash } from "node:crypto";
 import { create } from "@bufbuild/protobuf";
-import { crc32c } from "@node-rs/crc32";
-import { ChecksumMismatchError, LimitExceededError, NotImplementedError } from "../errors/index.js";
-import type { Upload } from "../execute/uploads.js";
 import {
   type FileOpsService,
   type ListFilesRequest,
@@ -10,9 +7,6 @@ import {
   type ReadFileRequest,
   type StatFileRequest,
   StatFileResponseSchema,
-  type UploadFileRequest,
-  UploadFileResponseSchema,
-  type UploadHeader,
   type WriteFileRequest,
   WriteFileResponseSchema,
 } from "../gen/safefile/v1/file_ops_service_pb.js";
@@ -36,11 +30,6 @@ import {
   toPageToken,
 } from "./wire.js";
 
-export interface FileOpsLimits {
-  readonly uploadIdleMs: number;
-  readonly writesInFlightMax: number;
-}
-
 /** FileOpsService, as far as it is built. */
 export class FileOps {
   constructor(
@@ -48,7 +37,6 @@ export class FileOps {
     private readonly files: Files,
     private readonly listing: Listing,
     private readonly reading: Reading,
-    private readonly limits: FileOpsLimits,
   ) {}
 
   readonly handlers: Handlers<typeof FileOpsService> = {
@@ -56,7 +44,6 @@ export class FileOps {
     listFiles: (request) => this.listFiles(request),
     readFile: (request) => this.readFile(request),
     writeFile: (request, context) => this.writeFile(request, context),
-    uploadFile: (requests, context) => this.uploadFile(requests, context),
   };
 
   private async statFile({ volume, path }: StatFileRequest) {
@@ -111,69 +98,5 @@ export class FileOps {
     checkSha256(request.sha256, source.sha256, path);
     const result = await this.mutations.run({ path, kind: "WRITE", source, mode }, options, context);
     return create(WriteFileResponseSchema, { result });
-  }
-
-  private async uploadFile(requests: AsyncIterable<UploadFileRequest>, context: CallContext) {
-    this.mutations.enter();
-    const messages = requests[Symbol.asyncIterator]();
-    const first = await this.next(messages, context.signal);
-    if (first?.part.case !== "header") refuse("header", "must be the first message");
-    const header = first.part.value;
-    const path = this.checkHeader(header);
-    const options = fromOptions(header.options, this.mutations.limits);
-    await using upload = this.mutations.uploads.begin();
-    for (;;) {
-      const message = await this.next(messages, context.signal);
-      if (!message) break;
-      await this.receive(message, upload, path);
-    }
-    const wantedBytes = header.sizeBytes;
-    if (wantedBytes !== undefined && BigInt(upload.sizeBytes) !== wantedBytes)
-      throw new ChecksumMismatchError({ field: "header.size_bytes", path });
-    const source = await upload.finish();
-    checkSha256(header.sha256, source.sha256, path, "header.sha256");
-    const intent = { path, kind: "WRITE" as const, source, mode: header.mode };
-    return create(UploadFileResponseSchema, { result: await this.mutations.run(intent, options, context) });
-  }
-
-  private checkHeader(header: UploadHeader) {
-    if (header.uploadId) throw new NotImplementedError({ what: "resuming by header.upload_id" });
-    checkVolume(header.volume, this.mutations.volumeName);
-    checkMode(header.mode, "header.mode");
-    checkSha256(header.sha256, undefined, header.path, "header.sha256");
-    if (header.sizeBytes !== undefined) checkPosition(header.sizeBytes, "header.size_bytes");
-    return canonicalPath(header.path, "header.path");
-  }
-
-  private async receive(message: UploadFileRequest, upload: Upload, path: string): Promise<void> {
-    if (message.part.case !== "chunk") refuse("chunk", "must be in every message after the first");
-    const { data, offset, crc32c: wanted } = message.part.value;
-    if (data.length > this.mutations.limits.writeBytesMax)
-      refuse("chunk.data", `must be at most ${this.mutations.limits.writeBytesMax} bytes`);
-    if (offset !== BigInt(upload.sizeBytes))
-      refuse("chunk.offset", `is ${offset}, but the next byte due is ${upload.sizeBytes}`);
-    if (wanted !== undefined && wanted !== crc32c(data))
-      throw new ChecksumMismatchError({ field: "chunk.crc32c", path });
-    await upload.write(data);
-  }
-
-  /** The next message; undefined at the end. A client that stalls is given up, so that it holds nothing for ever. */
-  private async next<T>(messages: AsyncIterator<T>, signal: AbortSignal): Promise<T | undefined> {
-    const { uploadIdleMs } = this.limits;
-    const idle = Promise.withResolvers<never>();
-    const stalled = (): void =>
-      idle.reject(new LimitExceededError({ field: "chunk", limit: `${uploadIdleMs} ms between two messages` }));
-    const timer = setTimeout(stalled, uploadIdleMs);
-    const leave = (): void => idle.reject(signal.reason);
-    signal.addEventListener("abort", leave, { once: true });
-    try {
-      const result = await Promise.race([messages.next(), idle.promise]);
-      return result.done ? undefined : result.value;
-    } catch (error) {
-      throw signal.aborted ? signal.reason : error;
-    } finally {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", leave);
-    }
   }
 }

@@ -36,6 +36,19 @@ export class LockFencedError extends LockError {
   }
 }
 
+/** Of several streams with one upload_id the latest goes on. */
+export class UploadTakenOverError extends LockError {
+  constructor(details: { path: string; uploadId: string }) {
+    const { path, uploadId } = details;
+    super(
+      "LOCK_FENCED",
+      "ABORTED",
+      `Another stream took over upload_id ${uploadId} for ${path} and goes on with its bytes. Nothing of this stream was published; wait for the other one, or upload under an upload_id of your own.`,
+      { metadata: { path, upload_id: uploadId } },
+    );
+  }
+}
+
 export class LockUnavailableError extends LockError {
   constructor(details: { path: string }, cause: unknown) {
     super(

@@ -56,6 +56,60 @@ export class ChecksumMismatchError extends ValidationError {
   }
 }
 
+/** A resumed upload goes on from bytes that the server does not hold, or ended before they were complete. */
+export class UploadOffsetError extends ValidationError {
+  constructor(details: { path: string; offset: number; uploadOffset: number }) {
+    const { path, offset, uploadOffset } = details;
+    super(
+      "ARGUMENT_INVALID",
+      "INVALID_ARGUMENT",
+      `chunk.offset is ${offset}, but the server holds ${uploadOffset} bytes of the upload of ${path}. Nothing was changed; go on from byte ${uploadOffset}.`,
+      {
+        metadata: { path, offset, upload_offset: uploadOffset },
+        fields: [{ field: "chunk.offset", description: `must be at most ${uploadOffset}, the bytes held` }],
+      },
+    );
+  }
+}
+
+/** The stream ended, but the declared size is more than what has come so far. */
+export class UploadIncompleteError extends ValidationError {
+  constructor(details: { path: string; sizeBytes: number; uploadOffset: number }) {
+    const { path, sizeBytes, uploadOffset } = details;
+    super(
+      "CHECKSUM_MISMATCH",
+      "INVALID_ARGUMENT",
+      `The upload of ${path} ended with ${uploadOffset} of ${sizeBytes} bytes. Nothing was changed, and what came is kept; go on from byte ${uploadOffset}.`,
+      {
+        metadata: {
+          field: "header.size_bytes",
+          path,
+          actual: uploadOffset,
+          limit: sizeBytes,
+          upload_offset: uploadOffset,
+        },
+        fields: [{ field: "header.size_bytes", description: "is more than what was received" }],
+      },
+    );
+  }
+}
+
+/** Bytes sent again are not those that were sent before. */
+export class UploadDiffersError extends ValidationError {
+  constructor(details: { path: string; uploadId: string; offset: number }) {
+    const { path, uploadId, offset } = details;
+    super(
+      "CHECKSUM_MISMATCH",
+      "INVALID_ARGUMENT",
+      `The bytes sent for ${path} from byte ${offset} on are not those that the server holds under upload_id ${uploadId}. Nothing was changed; upload other content under another upload_id.`,
+      {
+        metadata: { field: "chunk.data", path, upload_id: uploadId, offset },
+        fields: [{ field: "chunk.data", description: "differs from what is held under this upload_id" }],
+      },
+    );
+  }
+}
+
 export class PreconditionFailedError extends ValidationError {
   /** `found` is undefined when there is no file. */
   constructor(details: {

@@ -1,74 +1,78 @@
-import { createHash, type Hash } from "node:crypto";
-import { LimitExceededError } from "../errors/index.js";
-import type { Source } from "../model/operation-request.js";
+import { DrainingError } from "../errors/index.js";
 import type { Incarnation } from "../protocol/incarnation.js";
-import { uploadName } from "../protocol/names.js";
-import { type Handle, type Volume, went } from "../volume/volume.js";
+import type { Volume } from "../volume/volume.js";
+import { KeptFiles } from "./kept-files.js";
+import { keptKey } from "./kept-name.js";
+import { KeptUpload, type KeptUploadLimits } from "./kept-upload.js";
+import { Upload } from "./upload.js";
 
-export interface UploadLimits {
-  readonly inlineBytesMax: number;
-  readonly uploadBytesMax: number;
+export interface UploadsLimits extends KeptUploadLimits {
+  readonly uploadsKeptMax: number;
+  readonly uploadKeepMs: number;
 }
 
-/**
- * A file on its way in, before anything is locked: a slow client never holds a lease. What fits into a journal record
- * stays in memory; the rest goes to `uploads/`, and becomes the staged file by a link.
- */
-export class Upload implements AsyncDisposable {
-  private readonly digest: Hash = createHash("sha256");
-  private readonly small: Uint8Array[] = [];
-  private handle: Handle | undefined;
-  private received = 0;
-
-  constructor(
-    private readonly volume: Volume,
-    private readonly uploadId: string,
-    private readonly limits: UploadLimits,
-  ) {}
-
-  get sizeBytes(): number {
-    return this.received;
-  }
-
-  async write(chunk: Uint8Array): Promise<void> {
-    const end = this.received + chunk.length;
-    if (end > this.limits.uploadBytesMax)
-      throw new LimitExceededError({ field: "chunk", limit: `${this.limits.uploadBytesMax} bytes in one file` });
-    this.digest.update(chunk);
-    if (!this.handle && end > this.limits.inlineBytesMax) {
-      this.handle = await this.volume.create(this.volume.control(uploadName(this.uploadId)));
-      await this.handle.write(Buffer.concat(this.small.splice(0)), 0);
-    }
-    if (this.handle) await this.handle.write(chunk, this.received);
-    else this.small.push(chunk);
-    this.received = end;
-  }
-
-  /** All bytes are here. */
-  async finish(): Promise<Source & { readonly from: "bytes" | "upload" }> {
-    const sha256 = this.digest.digest();
-    const { handle } = this;
-    if (!handle) return { from: "bytes", bytes: Buffer.concat(this.small), sha256 };
-    this.handle = undefined;
-    await handle[Symbol.asyncDispose]();
-    return { from: "upload", uploadId: this.uploadId, sizeBytes: this.received, sha256 };
-  }
-
-  /** Removes what is left of it; the staged link, if there is one, stays. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.handle?.[Symbol.asyncDispose]();
-    await went(this.volume.unlink(this.volume.control(uploadName(this.uploadId))), ["ENOENT"]);
-  }
+/** How a client calls an upload that it may resume. */
+export interface UploadIdentity {
+  readonly volume: string;
+  readonly path: string;
+  readonly uploadId: string;
 }
 
+/** Where files on their way in come from. */
 export class Uploads {
+  private readonly files: KeptFiles;
+  private readonly leaver = new AbortController();
+  private underWay = 0;
+
   constructor(
     private readonly volume: Volume,
     private readonly incarnation: Incarnation,
-    private readonly limits: UploadLimits,
-  ) {}
+    private readonly limits: UploadsLimits,
+  ) {
+    this.files = new KeptFiles(volume, limits.uploadsKeptMax);
+  }
 
+  /** One that ends with its stream. */
   begin(): Upload {
     return new Upload(this.volume, this.incarnation.nextOperation(), this.limits);
+  }
+
+  /** How many bytes could be gone on from. Takes nothing over: a call that asks for too much disturbs nobody. */
+  async heldBytes({ volume, path, uploadId }: UploadIdentity): Promise<number> {
+    return (await this.files.best(keptKey(volume, path, uploadId)))?.trustedBytes ?? 0;
+  }
+
+  /** Runs `work` with what is held under this name, taken over, and keeps what it leaves. */
+  async resume<T>(identity: UploadIdentity, signal: AbortSignal, work: (upload: KeptUpload) => Promise<T>): Promise<T> {
+    const { volume, path, uploadId } = identity;
+    const key = keptKey(volume, path, uploadId);
+    const facts = { key, operation: this.incarnation.nextOperation(), path, uploadId };
+    this.underWay += 1;
+    try {
+      await using upload = new KeptUpload(this.files, facts, this.limits);
+      await upload.takeOver(signal);
+      return await work(upload);
+    } finally {
+      this.underWay -= 1;
+    }
+  }
+
+  /** Uploads that can be resumed and have not yet put down their bytes. */
+  get size(): number {
+    return this.underWay;
+  }
+
+  /** Aborted when this replica leaves: who can go on elsewhere does so at once. */
+  get leaving(): AbortSignal {
+    return this.leaver.signal;
+  }
+
+  leave(): void {
+    this.leaver.abort(new DrainingError());
+  }
+
+  /** Removes what nobody came back for. A stream still under way writes, so its file is young. */
+  clean(nowMs = Date.now()): Promise<number> {
+    return this.files.removeOlder(nowMs - this.limits.uploadKeepMs);
   }
 }

@@ -22,18 +22,21 @@ export function beginOperation(incarnation: Incarnation, wanted: Wanted): Operat
   const { asked, ...rest } = wanted;
   const intents = wanted.intents.toSorted(byPath);
   const checks = (wanted.checks ?? []).toSorted(byPath);
-  const essence = asked ?? [
-    ...intents.map(essenceOf),
-    ...checks.map(({ path, precondition }) => [path, ...conditions(precondition)]),
-  ];
   return {
     ...rest,
     id: incarnation.nextOperation(),
     requestId: wanted.requestId || randomUUID(),
-    requestSha256: createHash("sha256").update(JSON.stringify(essence)).digest(),
+    requestSha256: requestSha256(intents, checks, asked),
     intents,
     checks,
   };
+}
+
+/** Over all that is asked for, of intents and checks sorted by path. */
+export function requestSha256(intents: readonly Intent[], checks: readonly Check[] = [], asked?: unknown): Uint8Array {
+  const looked = checks.map(({ path, precondition }) => [path, ...conditions(precondition)]);
+  const essence = asked ?? [...intents.map(essenceOf), ...looked];
+  return createHash("sha256").update(JSON.stringify(essence)).digest();
 }
 
 const byPath = (left: { path: string }, right: { path: string }): number => (left.path < right.path ? -1 : 1);
@@ -41,7 +44,7 @@ const byPath = (left: { path: string }, right: { path: string }): number => (lef
 const conditions = ({ etag, ifRevision }: Precondition): unknown[] => [etag ?? null, ifRevision ?? null];
 
 /** JSON for everything that was asked of one path. */
-export function essenceOf({ path, kind, source, mode, precondition, mtimeNs, xattrs, createOnly }: Intent): unknown {
+function essenceOf({ path, kind, source, mode, precondition, mtimeNs, xattrs, createOnly }: Intent): unknown {
   const plain = [path, kind, source ? contentOf(source) : null, mode ?? null, ...conditions(precondition)];
   if (mtimeNs === undefined && !xattrs && !createOnly) return plain;
   const set = Object.entries(xattrs?.set ?? {}).map(([name, value]) => [name, digest(value)]);

@@ -185,12 +185,22 @@ function handlers(fake: FakeServer): Record<string, Handler> {
     },
     UploadFile(call, reply) {
       const chunks: Uint8Array[] = [];
+      let start = 0n;
       let header: Extract<UploadFileRequest["part"], { case: "header" }>["value"] | undefined;
       call.on("data", ({ part }: UploadFileRequest) => {
         if (part.case === "header") header = part.value;
-        else if (part.case === "chunk") chunks.push(Buffer.from(part.value.data));
+        else if (part.case === "chunk") {
+          if (chunks.length === 0) start = part.value.offset;
+          chunks.push(Buffer.from(part.value.data));
+        }
       });
       call.on("end", () => {
+        // It keeps nothing of a broken upload.
+        if (start > 0n || (chunks.length === 0 && (header?.sizeBytes ?? 0n) > 0n)) {
+          const metadata = { upload_offset: "0", outcome: "NOT_COMMITTED" };
+          reply(fault(grpc.status.INVALID_ARGUMENT, "ARGUMENT_INVALID", "go on from byte 0", { metadata }));
+          return;
+        }
         const stored = { bytes: Buffer.concat(chunks), mode: header?.mode ?? 0o644, kind: RevisionKind.WRITE };
         try {
           change(header?.path ?? "", header?.options, stored, reply);

@@ -105,6 +105,8 @@ const chunk = (data: Uint8Array, offset: number, sum?: number) => ({
     value: { data, offset: BigInt(offset), ...(sum === undefined ? {} : { crc32c: sum }) },
   },
 });
+const chunkAt = (offset: bigint) => ({ part: { case: "chunk" as const, value: { data: SMALL, offset } } });
+const named = { part: { case: "header" as const, value: { path: "a.txt", uploadId: "mine" } } };
 const uploading = (...messages: Parameters<typeof ask<typeof file.uploadFile>>[1][]) =>
   ask(file.uploadFile, ...messages);
 
@@ -164,7 +166,37 @@ const WRITES: BadCase[] = [
   damaged("less than its size_bytes", upload({ sizeBytes: BigInt(LARGE.length + 1) }, LARGE), "header.size_bytes"),
   damaged("more than its size_bytes", upload({ sizeBytes: BigInt(LARGE.length - 1) }, LARGE), "header.size_bytes"),
   damaged("a size_bytes of all bits", upload({ sizeBytes: 2n ** 63n - 1n }, SMALL), "header.size_bytes"),
-  other("UploadFile")("an upload_id", upload({ uploadId: "mine" }), "UNIMPLEMENTED", "NOT_IMPLEMENTED"),
+  sent("an upload_id of 129 characters", upload({ uploadId: "x".repeat(129) }), "header.upload_id"),
+  sent("an upload_id with a space", upload({ uploadId: "a b" }), "header.upload_id"),
+  sent("an upload_id with a slash", upload({ uploadId: "../a" }), "header.upload_id"),
+  sent("an upload_id and no chunk, but a header again", uploading(named, named), "chunk"),
+  sent("a resumed chunk before the start", uploading(named, chunk(SMALL, -1)), "chunk.offset"),
+  sent("a resumed chunk beyond what is held", uploading(named, chunk(LARGE, 1)), "chunk.offset"),
+  sent("a resumed chunk of all bits", uploading(named, chunkAt(2n ** 63n - 1n)), "chunk.offset"),
+  sent(
+    "a gap after a first chunk under an upload_id",
+    uploading(named, chunk(SMALL, 0), chunk(SMALL, SMALL.length + 1)),
+    "chunk.offset",
+  ),
+  sent("going back under an upload_id", uploading(named, chunk(SMALL, 0), chunk(SMALL, 5)), "chunk.offset"),
+  damaged("a first chunk under an upload_id with another crc32c", uploading(named, chunk(LARGE, 0, 1)), "chunk.crc32c"),
+  ...([SMALL, LARGE] as const).flatMap((data) => [
+    damaged(
+      `${data.length} bytes under an upload_id with another sha256`,
+      upload({ uploadId: `sha-${data.length}`, sha256: Buffer.alloc(32, 1) }, data),
+      "header.sha256",
+    ),
+    damaged(
+      `${data.length} bytes under an upload_id, more than size_bytes`,
+      upload({ uploadId: `more-${data.length}`, sizeBytes: BigInt(data.length - 1) }, data),
+      "header.size_bytes",
+    ),
+  ]),
+  damaged(
+    "an upload_id of which nothing is held, and no chunk",
+    ask(file.uploadFile, { part: { case: "header", value: { path: "a.txt", uploadId: "none", sizeBytes: 5n } } }),
+    "header.size_bytes",
+  ),
   other("DeleteFile")("nothing there", ask(file.deleteFile, { path: "none" }), "NOT_FOUND", "PATH_NOT_FOUND"),
   other("DeleteFile")("no parent", ask(file.deleteFile, { path: "no/one" }), "NOT_FOUND", "PATH_NOT_FOUND"),
   other("DeleteFile")("a deleted file", ask(file.deleteFile, { path: "gone.txt" }), "NOT_FOUND", "PATH_NOT_FOUND"),

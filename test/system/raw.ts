@@ -86,7 +86,7 @@ export class RawClient {
   }
 }
 
-function answerOf<T>(status: grpc.StatusObject, messages: readonly T[]): Answer<T> {
+export function answerOf<T>(status: grpc.StatusObject, messages: readonly T[]): Answer<T> {
   const [bytes] = status.metadata.get("grpc-status-details-bin");
   const details = bytes instanceof Buffer ? fromBinary(StatusSchema, bytes).details : [];
   const [info] = details.map((any) => anyUnpack(any, ErrorInfoSchema)).filter((each) => each !== undefined);

@@ -1,6 +1,8 @@
 import { createHash, randomUUID } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
+import { hostname, userInfo } from "node:os";
+import { resolve } from "node:path";
 import { isReason, type MutationResult } from "@safefile/client";
 import { baseName, type CommandContext, count, filePath, volumePath } from "./command-context.js";
 import { CliError, EXIT, failureOf } from "./failure.js";
@@ -55,7 +57,7 @@ async function putFile(context: CommandContext, file: LocalFile, options: PutOpt
   const long = file.sizeBytes > WRITE_BYTES_MAX;
   const progress = long ? new Progress(output, baseName(file.relative), context.progress) : undefined;
   const totals = { filesTotal: 1, bytesTotal: file.sizeBytes };
-  const { result, sha256 } = await send(
+  const { result, sha256, ...resumed } = await send(
     context,
     file,
     file.relative,
@@ -66,7 +68,7 @@ async function putFile(context: CommandContext, file: LocalFile, options: PutOpt
   if (result === undefined) {
     const document = { path: file.relative, unchanged: true, sha256 };
     await output.result(document, `${file.relative} is unchanged`);
-  } else await output.result(resultDocument(result), committed(file.relative, result));
+  } else await output.result({ ...resultDocument(result), ...resumed }, committed(file.relative, result));
 }
 
 async function putTree(context: CommandContext, local: string, target: string, options: PutOptions): Promise<void> {
@@ -92,7 +94,7 @@ async function putTree(context: CommandContext, local: string, target: string, o
       if (signal.aborted || gaveUp()) return;
       const path = target === "" ? file.relative : `${target}/${file.relative}`;
       try {
-        const { result } = await send(
+        const { result, resumedAtBytes } = await send(
           context,
           file,
           path,
@@ -105,7 +107,8 @@ async function putTree(context: CommandContext, local: string, target: string, o
         unansweredInRow = 0;
         const state = result === undefined ? "unchanged" : "written";
         const revision = Number(result?.revision?.revision ?? 0);
-        await output.item({ event: "file", path, state, sizeBytes: file.sizeBytes, ...(result ? { revision } : {}) });
+        const details = { ...(result ? { revision } : {}), ...(resumedAtBytes ? { resumedAtBytes } : {}) };
+        await output.item({ event: "file", path, state, sizeBytes: file.sizeBytes, ...details });
       } catch (error) {
         const failure = failureOf(error, context.address);
         if (failure.exitCode === EXIT.unavailable && done.written + done.unchanged === 0) throw error;
@@ -153,15 +156,24 @@ async function putTree(context: CommandContext, local: string, target: string, o
   );
 }
 
+/** What became of one file. */
+interface Sent {
+  /** Undefined when the service has the file already. */
+  readonly result?: MutationResult;
+  readonly sha256?: string;
+  /** Where an upload went on that had been broken off, by this command or an earlier one. */
+  readonly resumedAtBytes?: number;
+}
+
 /** Writes one file unless it need not be. */
 async function send(
-  { client, signal }: CommandContext,
+  { client, output, signal }: CommandContext,
   file: LocalFile,
   path: string,
   options: PutOptions,
   requestId: string,
   onProgress: (sentBytes: number) => void,
-): Promise<{ readonly result?: MutationResult; readonly sha256?: string }> {
+): Promise<Sent> {
   const mode = options.mode ?? file.mode;
   const change = { ...changeOptions(options), requestId, mode, signal };
   if (file.sizeBytes <= WRITE_BYTES_MAX) {
@@ -174,7 +186,25 @@ async function send(
   // Read twice, so that the server can refuse a file that changes while it is sent.
   const sha256 = await digestOf(source());
   if (options.ifChanged && (await isThere(client, path, sha256, mode, signal))) return { sha256: hex(sha256) };
-  return { result: await client.upload(path, source, { ...change, sizeBytes: file.sizeBytes, sha256, onProgress }) };
+  let resumed: { readonly resumedAtBytes?: number } = {};
+  const onResumed = (offset: number): void => {
+    resumed = { resumedAtBytes: offset };
+    output.note(`safefile: ${path}: resumed at ${sizeText(offset)} of ${sizeText(file.sizeBytes)}`);
+    onProgress(offset);
+  };
+  const uploadId = uploadIdOf(file, sha256);
+  const sizes = { sizeBytes: file.sizeBytes, sha256 };
+  const result = await client.upload(path, source, { ...change, ...sizes, uploadId, onProgress, onResumed });
+  return { result, ...resumed };
+}
+
+/**
+ * The same for the same command on the same file, so that one that was broken off goes on when it is run again. Of this
+ * user and place alone: uploads of others, of whatever content, are not ended by ours.
+ */
+function uploadIdOf({ local }: LocalFile, sha256: Uint8Array): string {
+  const about = JSON.stringify([hostname(), userInfo().uid, resolve(local), hex(sha256)]);
+  return `put.${createHash("sha256").update(about).digest("hex")}`;
 }
 
 async function isThere(

@@ -146,21 +146,27 @@ export class SafefileClient {
     return present(result);
   }
 
-  /** Creates or replaces a file of any size. No more of the source is read than the server takes. */
+  /**
+   * Creates or replaces a file of any size. No more of the source is read than the server takes. When the connection
+   * breaks it goes on from what the server holds, unless the source is a stream, which cannot be read again.
+   */
   upload(path: string, source: UploadSource, options: UploadOptions = {}): Promise<MutationResult> {
-    const size = options.sizeBytes ?? (source instanceof Uint8Array ? source.length : undefined);
+    const isWhole = source instanceof Uint8Array;
+    const size = options.sizeBytes ?? (isWhole ? source.length : undefined);
+    const sha256 = options.sha256 ?? (isWhole ? createHash("sha256").update(source).digest() : undefined);
     return upload(source, options, {
       channel: this.#channel,
       chunkBytes: this.#chunkBytes,
       idleMsMax: this.#idleMsMax,
       answerMsMax: this.#deadlineMs(options),
+      sizeBytes: size,
       header: {
         volume: this.#volume(options),
         path,
         options: mutationOptions(options),
         ...(options.mode === undefined ? {} : { mode: options.mode }),
         ...(size === undefined ? {} : { sizeBytes: BigInt(size) }),
-        ...(options.sha256 === undefined ? {} : { sha256: options.sha256 }),
+        ...(sha256 === undefined ? {} : { sha256 }),
       },
     });
   }

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { type ClientWritableStream, status as Code } from "@grpc/grpc-js";
 import type { ChangeOptions } from "./call-options.js";
@@ -18,10 +18,18 @@ export interface UploadOptions extends ChangeOptions {
   readonly sizeBytes?: number;
   /** SHA-256 of the whole, when known: then the server refuses anything else. */
   readonly sha256?: Uint8Array;
-  /** A CRC32C with each chunk. Default: only when `sha256` is not given. */
+  /** A CRC32C with each chunk, so that a damaged one is not kept. Default true. */
   readonly crc32c?: boolean;
-  /** Told the bytes sent so far, after each chunk. Falls back to zero when the upload is repeated. */
+  /**
+   * The name under which the service keeps the bytes when the stream breaks. A random one unless given, and none for a
+   * source that cannot be read again. Give one to go on with an upload of an earlier process: the service is then
+   * asked first how much it holds. It stands for one content; several uploads at once under one name end each other.
+   */
+  readonly uploadId?: string;
+  /** Told where the upload stands, after each chunk. Falls back to what the service holds when a stream broke. */
   readonly onProgress?: (sentBytes: number) => void;
+  /** Told when the upload goes on from bytes that the service holds already. */
+  readonly onResumed?: (offset: number) => void;
 }
 
 export interface UploadSettings {
@@ -31,37 +39,96 @@ export interface UploadSettings {
   readonly idleMsMax: number;
   /** How long the answer may take after the last byte. */
   readonly answerMsMax: number;
+  /** Of the whole, when known. */
+  readonly sizeBytes: number | undefined;
   readonly header: MessageInitShape<typeof UploadHeaderSchema> & { readonly options: { readonly requestId: string } };
 }
 
 /** Chunks handed to the connection and not yet taken by it. With the window of HTTP/2 this bounds the memory. */
 const CHUNKS_IN_FLIGHT_MAX = 4;
 
-/** Sends the source, repeating all of it while the service is UNAVAILABLE and the bytes can be had again. */
+/** How often the service may name another offset without holding more than before. */
+const OFFSETS_WITHOUT_PROGRESS_MAX = 3;
+
+/**
+ * Sends the source. While the service is UNAVAILABLE, or the connection breaks, it goes on from the bytes that the
+ * service holds, if the source can be read again.
+ */
 export async function upload(
   source: UploadSource,
   options: UploadOptions,
   settings: UploadSettings,
 ): Promise<MutationResult> {
+  const replayable = isReplayable(source);
+  const uploadId = options.uploadId ?? (replayable ? randomUUID() : "");
+  const content = new SentContent(settings.header.sha256 !== undefined && settings.header.sha256.length > 0);
   const retry = settings.channel.retry();
+  // Somebody else's beginning can only be asked for: a first chunk beyond it is answered with how much there is.
+  let offset = options.uploadId !== undefined && replayable ? (settings.sizeBytes ?? Number.MAX_SAFE_INTEGER) : 0;
+  let heldBytes = 0;
+  let fruitless = 0;
   for (;;) {
-    const attempt = new Attempt(settings, options);
+    const attempt = new Attempt({ ...settings, header: { ...settings.header, uploadId } }, options, content);
     try {
-      return await attempt.run(source);
+      return await attempt.run(source, offset);
     } catch (failure) {
-      if (!isReplayable(source) && attempt.began) throw failure;
+      if (!replayable && attempt.began) throw failure;
+      const named = offsetIn(failure);
+      if (uploadId !== "" && replayable && named !== undefined && fruitless < OFFSETS_WITHOUT_PROGRESS_MAX) {
+        fruitless = named > heldBytes ? 0 : fruitless + 1;
+        // The last failure was followed by progress, so the next one is a first one again.
+        if (named > heldBytes) retry.reset();
+        heldBytes = named;
+        offset = named;
+        if (named > 0) options.onResumed?.(named);
+        continue;
+      }
       await retry.after(failure, options.signal);
+      // A guess: the service names the offset if it holds less than what was handed to the connection.
+      offset = uploadId === "" ? 0 : attempt.sentBytes;
     }
+  }
+}
+
+/** How much the service holds, when that is what it has to say. */
+function offsetIn(failure: unknown): number | undefined {
+  if (!(failure instanceof SafefileError) || failure.code !== Code.INVALID_ARGUMENT) return undefined;
+  const text = failure.metadata.upload_offset;
+  return text !== undefined && /^\d{1,16}$/.test(text) ? Number(text) : undefined;
+}
+
+/** The digest of what is sent, over all attempts: bytes that are read again are not counted again. */
+class SentContent {
+  hashedBytes = 0;
+  /** Whether it may be there without having been read. */
+  unread = false;
+  readonly #hash = createHash("sha256");
+
+  /** Whether the server compares the digest itself. */
+  constructor(private readonly isDeclared: boolean) {}
+
+  add(data: Uint8Array, offset: number): void {
+    this.unread = false;
+    if (this.isDeclared) return;
+    const fresh = data.subarray(Math.min(data.length, this.hashedBytes - offset));
+    this.#hash.update(fresh);
+    this.hashedBytes += fresh.length;
+  }
+
+  /** Checked after the fact, for a source whose digest was not known before. */
+  is(sha256: Uint8Array): boolean {
+    return this.isDeclared || this.unread || this.#hash.copy().digest().equals(sha256);
   }
 }
 
 class Attempt {
   /** Whether the source was touched. */
   began = false;
+  /** Up to where the source was handed to the connection, or was held by the service. */
+  sentBytes = 0;
   readonly #call: ClientWritableStream<UploadFrame>;
   readonly #response: Promise<{ readonly result?: MutationResult | undefined }>;
   readonly #idle: IdleTimer;
-  readonly #hash = createHash("sha256");
   #inFlight = 0;
   #wake: () => void = () => undefined;
   #answered = false;
@@ -70,6 +137,7 @@ class Attempt {
   constructor(
     private readonly settings: UploadSettings,
     private readonly options: UploadOptions,
+    private readonly content: SentContent,
   ) {
     const { call, response } = settings.channel.clientStream(FileOpsService.method.uploadFile, encodeUploadFrame);
     this.#call = call;
@@ -84,13 +152,14 @@ class Attempt {
     response.then(wake, wake);
   }
 
-  async run(source: UploadSource): Promise<MutationResult> {
+  /** Sends the source from `start` on. */
+  async run(source: UploadSource, start: number): Promise<MutationResult> {
     const { signal } = this.options;
     const abort = () => this.#call.cancel();
     signal?.addEventListener("abort", abort, { once: true });
     try {
       if (signal?.aborted) abort();
-      await this.#send(source);
+      await this.#send(source, start);
       // An early answer is the answer; nothing asked for a commit.
       this.#ended = !this.#answered;
       this.#call.end();
@@ -107,18 +176,38 @@ class Attempt {
     }
   }
 
-  async #send(source: UploadSource): Promise<void> {
-    const withCrc = this.options.crc32c ?? this.options.sha256 === undefined;
+  async #send(source: UploadSource, start: number): Promise<void> {
+    const withCrc = this.options.crc32c ?? true;
     await this.#write({ header: create(UploadHeaderSchema, this.settings.header) });
     this.began = true;
+    let end = start;
+    if (start > 0 && start === (this.settings.sizeBytes ?? Number.MAX_SAFE_INTEGER)) {
+      // All of it may be there: then it need not be read.
+      this.content.unread ||= this.content.hashedBytes < start;
+    } else end = await this.#chunks(source, start, withCrc);
+    // Without any chunk the server could take this for an empty file: so it is told from where we meant to go on.
+    if (start > 0 && end === start && !this.#answered)
+      await this.#write({ data: new Uint8Array(), offset: start, crc32c: undefined });
+  }
+
+  /** Returns where the last chunk ended; `start` when none was sent. */
+  async #chunks(source: UploadSource, start: number, withCrc: boolean): Promise<number> {
+    let end = start;
     let offset = 0;
     for await (const data of chunksOf(source, this.settings.chunkBytes)) {
-      this.#hash.update(data);
-      await this.#write({ data, offset, crc32c: withCrc ? crc32c(data) : undefined });
-      if (this.#answered) return;
+      this.content.add(data, offset);
+      const rest = data.subarray(Math.min(data.length, Math.max(0, start - offset)));
+      if (rest.length > 0) {
+        const at = offset + data.length - rest.length;
+        await this.#write({ data: rest, offset: at, crc32c: withCrc ? crc32c(rest) : undefined });
+        end = offset + data.length;
+        if (this.#answered) return end;
+        this.options.onProgress?.(end);
+      }
       offset += data.length;
-      this.options.onProgress?.(offset);
+      this.sentBytes = Math.max(this.sentBytes, offset);
     }
+    return end;
   }
 
   /** Returns when there is room for the next one, or the server has answered. */
@@ -135,10 +224,8 @@ class Attempt {
     }
   }
 
-  /** Checked after the fact, for a source whose digest was not known before. */
   #compare({ revision }: MutationResult): void {
-    if (revision === undefined || revision.sha256.length === 0) return;
-    if (this.#hash.digest().equals(revision.sha256)) return;
+    if (revision === undefined || revision.sha256.length === 0 || this.content.is(revision.sha256)) return;
     throw this.#error(
       Code.DATA_LOSS,
       `Revision ${revision.revision} of ${revision.path} does not hold the bytes that were sent. Upload it again.`,
@@ -150,7 +237,7 @@ class Attempt {
     const requestId = this.settings.header.options.requestId;
     // Ending the requests asks for the commit; until then a broken stream changes nothing.
     const unanswered = this.#ended ? "UNKNOWN" : "NOT_COMMITTED";
-    if (!isServiceError(failure)) return failure;
+    if (failure instanceof SafefileError || !isServiceError(failure)) return failure;
     const { signal } = this.options;
     if (signal?.aborted && failure.code === Code.CANCELLED) return cancelled(signal, requestId, unanswered);
     if (this.#idle.expired && failure.code === Code.CANCELLED) {

@@ -163,7 +163,8 @@ export enum ErrorReason {
 
   /**
    * A rival took over while this operation was slow or paused, and stopped it before it could publish.
-   * ABORTED. Read again and decide again.
+   * ABORTED. Read again and decide again. Of an upload: a later stream took over its upload_id and goes on with
+   * its bytes; metadata holds upload_id. Wait for that one.
    *
    * @generated from enum value: ERROR_REASON_LOCK_FENCED = 23;
    */

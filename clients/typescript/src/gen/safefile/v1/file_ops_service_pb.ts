@@ -441,10 +441,19 @@ export type UploadHeader = Message<"safefile.v1.UploadHeader"> & {
 
   /**
    * A name chosen by the client under which the bytes are kept when the stream breaks, in the form of a
-   * request_id. A later upload with the same name goes on: its first chunk may begin anywhere up to what the
-   * server holds, and what overlaps is skipped; beyond it is INVALID_ARGUMENT with `upload_offset` in the
-   * metadata. Empty means that a broken upload starts again. A server that cannot resume answers NOT_IMPLEMENTED
-   * when it is set.
+   * request_id. A later upload with the same name, path and volume goes on, through any replica: its first chunk
+   * may begin anywhere up to what the server holds, and what overlaps is compared and skipped; beyond it is
+   * INVALID_ARGUMENT with `upload_offset` in the metadata, and so is an end before size_bytes. Without a chunk an
+   * upload that is complete by its size_bytes is committed. Empty means that a broken upload starts again.
+   *
+   * Kept until a day (uploadKeepMs) after the last byte: when the stream breaks, the replica leaves or dies, or the
+   * change is refused before it has its turn (precondition, lock_wait, validate_only), so that a next try need not
+   * send all again. Not kept: contents of up to 64 KiB (inlineBytesMax), which are soon sent again; bytes that do not
+   * add up to size_bytes or sha256; those of a change that failed later than that. After a power cut, or on another
+   * host, up to 64 MiB (uploadSyncBytes) at the end may have to be sent again.
+   *
+   * Of several streams with one name the latest goes on and the others end with LOCK_FENCED. A repeat with the
+   * request_id of an upload that was committed returns its outcome, whatever it sends of the content.
    *
    * @generated from field: string upload_id = 7;
    */
@@ -479,7 +488,8 @@ export type UploadFileRequest = Message<"safefile.v1.UploadFileRequest"> & {
     case: "header";
   } | {
     /**
-     * A piece of it. Its offset must be the sum of the sizes before it, else INVALID_ARGUMENT.
+     * A piece of it. Its offset must be where the piece before it ended, else INVALID_ARGUMENT; that of the first
+     * is zero, unless upload_id is set.
      *
      * @generated from field: safefile.v1.ContentChunk chunk = 2;
      */
@@ -1749,7 +1759,8 @@ export const FileOpsService: GenService<{
   },
   /**
    * Creates or replaces a file of any size: one header, then chunks. The path is locked only once all bytes are
-   * here. Ending the requests asks for the commit; a broken or cancelled stream changes nothing.
+   * here. Ending the requests asks for the commit; a broken or cancelled stream changes nothing, and can be
+   * resumed when it had an upload_id.
    *
    * @generated from rpc safefile.v1.FileOpsService.UploadFile
    */
