@@ -1,8 +1,10 @@
 import type { Logger } from "pino";
+import { Admin, type Drains } from "./api/admin.js";
 import { Calls } from "./api/call.js";
 import { Copies } from "./api/copies.js";
 import { Editing } from "./api/editing.js";
 import { FileOps } from "./api/file-ops.js";
+import { IncidentReports } from "./api/incidents.js";
 import { Moving } from "./api/moving.js";
 import { type Gate, Mutations } from "./api/mutations.js";
 import { Reading } from "./api/reading.js";
@@ -14,9 +16,11 @@ import { Watching } from "./api/watching.js";
 import { WriteFiles } from "./api/write-files.js";
 import type { Config } from "./config.js";
 import { buildEngine, type Engine } from "./engine.js";
+import { Ledger } from "./incidents/ledger.js";
 import { Index } from "./index/index.js";
 import { Leases } from "./lock/leases.js";
 import type { Intent } from "./model/operation-request.js";
+import { Notices } from "./notices.js";
 import { beginOperation } from "./pipeline/begin.js";
 import { openFormat } from "./protocol/format.js";
 import { Outcomes } from "./query/outcomes.js";
@@ -41,15 +45,39 @@ export interface Parts {
   readonly restores: Restores;
   readonly watches: Watches;
   readonly volume: PosixVolume;
+  readonly notices: Notices;
 }
 
-/** Ends the process at once: nothing more may be acknowledged. */
-export type Leave = (reason: string) => void;
+/** The replica as its parts see it. */
+export interface Life extends Gate, Drains {
+  /** Aborted when changes that have not reached the journal must stop. */
+  readonly aborting: AbortSignal;
+  readonly volumeAnswers: boolean;
+  /** Ends the process at once: nothing more may be acknowledged. */
+  leave(reason: string): void;
+}
+
+/** A volume that takes no flush may take no record of it either. */
+const FAIL_STOP_MS = 500;
 
 /** Builds all parts of a replica and joins them; nothing is served or recovered yet. */
-export async function assemble(config: Config, log: Logger, gate: Gate, leave: Leave): Promise<Parts> {
+export async function assemble(config: Config, log: Logger, life: Life): Promise<Parts> {
+  let parts: Parts | undefined;
+  const failStop = (reason: string): void => {
+    if (!parts) {
+      life.leave(reason);
+      return;
+    }
+    // Without connections nothing can be acknowledged any more (I10), so there is time to say why.
+    parts.server.cut();
+    setTimeout(() => life.leave(reason), FAIL_STOP_MS);
+    parts.notices
+      .durabilityLost()
+      .then(() => life.leave(reason))
+      .catch(() => life.leave(reason));
+  };
   const onDurabilityError = (error: DurabilityError): void =>
-    leave(`a file cannot be made durable: ${String(error.cause)}`);
+    failStop(`a file cannot be made durable: ${String(error.cause)}`);
   const volume = await PosixVolume.open(config.volumeRoot, config.volumeKind, onDurabilityError);
   const { volumeId } = await openFormat(volume);
   const onRedisError = (error: Error): void => log.warn({ error: error.message }, "redis");
@@ -61,24 +89,44 @@ export async function assemble(config: Config, log: Logger, gate: Gate, leave: L
     { leaseMs: config.leaseMs, commandTimeoutMs: config.redisTimeoutMs, wakeUpMsMax: config.wakeUpMsMax },
     onRedisError,
   );
-  const engine = await buildEngine({ volume, host: thisHost(volume.bootId), index, leases, observer }, config, {
-    leave,
-    warn: (what, error) => log.warn({ error: String(error) }, what),
-    stuck: (incarnation, error) =>
-      log.error({ incarnation, error: String(error) }, "a dead incarnation cannot be ended yet"),
-  });
-  return { engine, volume, ...serve(engine, config, log, gate) };
+  const notices = new Notices(new Ledger(volume, config.incidentsMax), config, (incident, error) =>
+    log.warn({ incident, error: String(error) }, "an incident cannot be recorded"),
+  );
+  const watched = notices.observer(observer);
+  const engine = await buildEngine(
+    { volume, host: thisHost(volume.bootId), index, leases, observer: watched },
+    config,
+    {
+      leave: failStop,
+      warn: (what, error) => {
+        notices.failed(error);
+        log.warn({ error: String(error) }, what);
+      },
+      stuck: (incarnation, error) => {
+        notices.failed(error, "", incarnation);
+        log.error({ incarnation, error: String(error) }, "a dead incarnation cannot be ended yet");
+      },
+      died: (incarnation) => notices.incidents.died(incarnation),
+      rebuilt: (rebuilt) => notices.rebuilt(rebuilt),
+      unfinished: () => {
+        notices.settled = false;
+      },
+    },
+  );
+  notices.incidents.incarnation = engine.incarnation.id;
+  parts = { engine, volume, notices, ...serve(engine, notices, config, log, life) };
+  return parts;
 }
 
 /** The edge: what turns calls into operations of the engine. */
-function serve(engine: Engine, config: Config, log: Logger, gate: Gate) {
+function serve(engine: Engine, notices: Notices, config: Config, log: Logger, life: Life) {
   const { incarnation, journals, index, heads, files, listing, revisions, pipeline, uploads, store, rebuild } = engine;
   const change = async (intent: Intent, job: RestoreJob, requestId: string) => {
     const wanted = {
       requestId,
       validateOnly: false,
       lockWaitMs: config.lockWaitMs,
-      signal: new AbortController().signal,
+      signal: life.aborting,
     };
     const { priority, labels } = job.request;
     const operation = beginOperation(incarnation, {
@@ -91,7 +139,7 @@ function serve(engine: Engine, config: Config, log: Logger, gate: Gate) {
     return (await pipeline.run(operation)).receipt;
   };
   const restores = new Restores(incarnation, journals, index, files, listing, revisions, change, config);
-  const mutations = new Mutations(config.volumeName, config, incarnation, pipeline, uploads, files, gate);
+  const mutations = new Mutations(config.volumeName, config, incarnation, pipeline, uploads, files, life);
   const reading = new Reading(config.volumeName, files, revisions, store, config.readsMax);
   const onWatchError = (error: unknown): void => log.warn({ error: String(error) }, "watches of files");
   const chains = new Chains(revisions, heads);
@@ -108,8 +156,18 @@ function serve(engine: Engine, config: Config, log: Logger, gate: Gate) {
     ...new Transactions(mutations, revisions, copies).handlers,
     ...new Watching(config.volumeName, watches).handlers,
   };
-  const recovery = new Recovery(mutations, revisions, reading, rebuild, restores, incarnation);
-  const callsMax = config.operationsMax + config.readsMax + config.watchersMax;
-  const calls = new Calls({ callsMax }, (error, method) => log.error({ err: error, method }, "unexpected failure"));
-  return { restores, watches, server: new Server(calls, { fileOps, recovery: recovery.handlers }, config) };
+  const reports = new IncidentReports(config.volumeName, notices.incidents, config);
+  const recovery = new Recovery(mutations, revisions, reading, rebuild, restores, incarnation, reports).handlers;
+  const admin = new Admin(life, reports, config).handlers;
+  const calls = new Calls(
+    { callsMax: config.operationsMax + config.readsMax + config.watchersMax },
+    {
+      error: (error, method) => log.error({ err: error, method }, "unexpected failure"),
+      failed: (failure, traceId) => notices.failed(failure, traceId),
+      get volumeAnswers() {
+        return life.volumeAnswers;
+      },
+    },
+  );
+  return { restores, watches, server: new Server(calls, { fileOps, recovery, admin }, config) };
 }

@@ -162,7 +162,7 @@ export const schema = z.strictObject({
     10_000,
     50,
     600_000,
-    "Milliseconds without a change until a watcher hears that all is quiet, with a token that has moved on.",
+    "Milliseconds of silence until a watcher hears that all is quiet, with a token that has moved on.",
   ),
 
   segmentBytesMax: number(
@@ -217,6 +217,33 @@ export const schema = z.strictObject({
     "Milliseconds that a network file system's cache gets to show the newest file.",
   ),
   drainMs: number(10_000, 0, 600_000, "Milliseconds that a stopping replica gives to the changes under way."),
+  drainMsMax: number(600_000, 0, 3_600_000, "Milliseconds that a request to drain may give to them."),
+  drainGraceMs: number(
+    5_000,
+    100,
+    60_000,
+    "Milliseconds more for what is past its journal record and for leaving in order; then the process ends anyway.",
+  ),
+  volumeSilentMs: number(
+    8_000,
+    100,
+    600_000,
+    "Milliseconds without an answer of the volume until calls are refused: more than a busy disk takes, and less than what others wait before they count this replica as dead.",
+  ),
+  incidentsMax: number(
+    1_000,
+    10,
+    100_000,
+    "Incidents kept on the volume, a file each; the oldest are removed. A listing keeps them in memory.",
+  ),
+  incidentsPerMinuteMax: number(
+    10,
+    1,
+    1_000,
+    "Incidents of one kind that a replica records in a minute; of more, only the number: a flood costs no disk.",
+  ),
+  eventWatchesMax: number(64, 1, 10_000, "Watches of events at once: each looks at the volume."),
+  watchPollMs: number(1_000, 10, 60_000, "Milliseconds between two looks for what other replicas recorded."),
   listEntriesMax: number(1_000_000, 1_000, 100_000_000, "Entries of one directory that a listing sorts in memory."),
   restoresMax: number(16, 1, 1_000, "Restore jobs at once in one replica."),
   restoreParallel: number(8, 1, 64, "Files that one restore job works on at once."),

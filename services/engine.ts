@@ -20,7 +20,7 @@ import { Settler } from "./protocol/settle.js";
 import { Files } from "./query/files.js";
 import { Listing } from "./query/listing.js";
 import { Revisions } from "./query/revisions.js";
-import { Rebuild } from "./recover/rebuild.js";
+import { Rebuild, type Rebuilt } from "./recover/rebuild.js";
 import { Recover } from "./recover/recover.js";
 import { Repair } from "./recover/repair.js";
 import { Replay } from "./recover/replay.js";
@@ -48,6 +48,12 @@ export interface Told {
   warn(what: string, error: unknown): void;
   /** A dead incarnation cannot be ended yet. */
   stuck(incarnation: IncarnationId, error: unknown): void;
+  /** A dead incarnation has ended and is about to be closed. */
+  died?(incarnation: IncarnationId): Promise<void>;
+  /** The index was missing, and was rebuilt. */
+  rebuilt?(rebuilt: Rebuilt): void;
+  /** What an operation left is not finished yet; it is tried again. */
+  unfinished?(): void;
 }
 
 export type Engine = Awaited<ReturnType<typeof buildEngine>>;
@@ -76,7 +82,10 @@ export async function buildEngine({ volume, host, index, leases, observer }: Out
   );
 
   const validate = new Validate(volume);
-  const recover = new Recover(volume, store, (error) => told.warn("not finished yet", error));
+  const recover = new Recover(volume, store, (error) => {
+    told.unfinished?.();
+    told.warn("not finished yet", error);
+  });
   const begin = (operation: Operation): Attempt =>
     new Attempt(
       volume,
@@ -112,7 +121,10 @@ export async function buildEngine({ volume, host, index, leases, observer }: Out
   const revisions = new Revisions(index, batons, heads, settler, files);
   const rebuild = new Rebuild(index, journals, batons, settler);
   index.onMissing = () => {
-    rebuild.runIfMissing().catch((error: unknown) => told.warn("the index is not rebuilt yet", error));
+    rebuild
+      .runIfMissing()
+      .then((rebuilt) => rebuilt && told.rebuilt?.(rebuilt))
+      .catch((error: unknown) => told.warn("the index is not rebuilt yet", error));
   };
   const survivor = new Survivor(
     volume,
@@ -124,6 +136,7 @@ export async function buildEngine({ volume, host, index, leases, observer }: Out
     incarnation,
     config.incarnationDeadMs,
     told.stuck,
+    async (dead) => await told.died?.(dead),
   );
   const replay = new Replay(volume, journals, batons, heads, store, incarnation, survivor);
   const repair = new Repair(index, journals, batons, heads, incarnation.id, announcer);

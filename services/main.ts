@@ -4,10 +4,15 @@ import { pino } from "pino";
 import { ConfigError, loadConfig } from "./config.js";
 import { Replica } from "./replica.js";
 import { shutdownTelemetry } from "./telemetry/register.js";
+import { pulse } from "./volume/pulse.js";
 
 /** EX_SOFTWARE of sysexits(3): the replica left because it could not keep a promise; start it again. */
 const EXIT_LEFT = 70;
+/** EX_TEMPFAIL: told twice to stop, or something did not end in time; another replica settles what is left. */
+const EXIT_CUT_OFF = 75;
 const EXIT_CONFIG = 78;
+/** A file call that takes longer than this as the process ends is not waited for; the exit code is then that of a kill. */
+const HUNG_MS = 1_000;
 
 // Read by libuv at the first file call: more than its 4 threads, since a flush occupies one for its whole length.
 process.env.UV_THREADPOOL_SIZE ??= "16";
@@ -27,26 +32,39 @@ function readConfig() {
 const config = readConfig();
 const log = pino({ level: config.logLevel });
 
+/** An ordinary exit waits for the threads of file calls, which a volume that hangs never gives back. */
+function exit(code: number): void {
+  if (pulse.silentMs > HUNG_MS) process.kill(process.pid, "SIGKILL");
+  process.exit(code);
+}
+
 const leave = (reason: string): void => {
   log.fatal({ reason }, "leaving at once; start again to recover");
-  process.exit(EXIT_LEFT);
+  exit(EXIT_LEFT);
 };
 
-const replica = await Replica.start(config, log, leave);
+let ending = false;
+const end = (why: string): void => {
+  if (ending) return;
+  ending = true;
+  log.info({ why }, "stopping");
+  replica
+    .stop()
+    .then(async (inOrder) => {
+      await shutdownTelemetry();
+      exit(inOrder ? 0 : EXIT_CUT_OFF);
+    })
+    .catch((error: unknown) => leave(String(error)));
+};
+
+const replica = await Replica.start(config, log, leave, () => end("DrainReplica"));
 const address = await replica.serve();
-let stopping = false;
+let signals = 0;
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
   process.on(signal, () => {
-    if (stopping) return;
-    stopping = true;
-    log.info({ signal }, "stopping");
-    replica
-      .stop()
-      .then(shutdownTelemetry)
-      .then(
-        () => process.exit(0),
-        (error: unknown) => leave(String(error)),
-      );
+    signals += 1;
+    if (signals > 1) exit(EXIT_CUT_OFF);
+    end(signal);
   });
 }
 

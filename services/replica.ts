@@ -1,28 +1,47 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
-import type { Gate } from "./api/mutations.js";
-import { assemble, type Leave, type Parts } from "./assembly.js";
+import type { Drained } from "./api/admin.js";
+import { assemble, type Life, type Parts } from "./assembly.js";
 import type { Config } from "./config.js";
-import { DrainingError, OverloadedError } from "./errors/index.js";
+import { DrainingError, OverloadedError, type SafeOperationError, VolumeUnavailableError } from "./errors/index.js";
+import { pulse } from "./volume/pulse.js";
 
 const DRAIN_STEP_MS = 10;
+/** How often it is looked whether the volume answers, as a part of `volumeSilentMs`. */
+const LOOKS = 5;
 
 /** The life of one replica: it recovers, serves, looks after itself and others, and leaves in good order. */
-export class Replica implements Gate {
+export class Replica implements Life {
+  /** Aborted when it takes no new changes. */
   private readonly leaving = new AbortController();
+  /** Aborted when nothing is under way any more. Until then it shows life, or others would stop what it finishes. */
+  private readonly closing = new AbortController();
+  private readonly stopping = new AbortController();
+  private readonly loops: Promise<void>[] = [];
   private beats = 0;
+  private serving = false;
+  private silent = false;
+  private drained: Promise<Drained> | undefined;
+  /** When what is under way is cut off. */
+  private drainedByMs = 0;
   private parts!: Parts;
 
   private constructor(
     private readonly config: Config,
     private readonly log: Logger,
-    private readonly leave: Leave,
+    readonly leave: (reason: string) => void,
+    private readonly onDrained: () => void,
   ) {}
 
-  /** Builds a replica; it serves nothing before `serve`. */
-  static async start(config: Config, log: Logger, leave: Leave): Promise<Replica> {
-    const replica = new Replica(config, log, leave);
-    replica.parts = await assemble(config, log, replica, leave);
+  /** Builds a replica; it serves nothing before `serve`. `onDrained` is called when an administrator takes it out. */
+  static async start(
+    config: Config,
+    log: Logger,
+    leave: (reason: string) => void,
+    onDrained: () => void,
+  ): Promise<Replica> {
+    const replica = new Replica(config, log, leave, onDrained);
+    replica.parts = await assemble(config, log, replica);
     return replica;
   }
 
@@ -30,30 +49,41 @@ export class Replica implements Gate {
     return this.parts.engine.incarnation.id;
   }
 
+  get aborting(): AbortSignal {
+    return this.stopping.signal;
+  }
+
+  get volumeAnswers(): boolean {
+    return !this.silent;
+  }
+
   /** Recovers, then serves. Returns the address. */
   async serve(): Promise<string> {
-    const { server, engine } = this.parts;
+    const { server, engine, notices } = this.parts;
     const { index, leases, replay } = engine;
     await index.connected();
     await leases.connected();
     // From the start: recovering may take longer than others wait for a sign of life.
-    this.repeat("beat", () => this.beat());
+    this.repeat("beat", this.closing.signal, () => this.beat());
     const replayed = await replay.runIfNeeded();
     if (replayed) {
+      notices.replayed(replayed);
       this.log.info(replayed, "replayed after a restart of the host");
       // What those before the cut had not told Redis would else be missing from the index, and from watches.
       await engine.rebuild.run();
     }
     await this.lookAfterOthers();
     const port = await server.listen(this.config.listen);
-    this.repeat("recovery", () => this.lookAfterOthers());
-    this.repeat("repair of the index", () => this.lookAfterIndex());
-    this.repeat("cleaning of uploads", () => this.cleanUploads(), this.config.uploadCleanMs);
-    server.setServing(true);
+    this.repeat("recovery", this.leaving.signal, () => this.lookAfterOthers());
+    this.repeat("repair of the index", this.leaving.signal, () => this.lookAfterIndex());
+    this.repeat("cleaning of uploads", this.leaving.signal, () => this.cleanUploads(), this.config.uploadCleanMs);
+    setInterval(() => this.lookAtVolume(), this.config.volumeSilentMs / LOOKS).unref();
+    this.serving = true;
+    server.setServing(!this.silent);
     return this.config.listen.replace(/:\d+$/, `:${port}`);
   }
 
-  refusal(): DrainingError | OverloadedError | undefined {
+  refusal(): SafeOperationError | undefined {
     if (this.leaving.signal.aborted) return new DrainingError();
     if (this.parts.engine.announcer.isFull)
       return new OverloadedError({ what: "changes that Redis has not heard of", limit: this.config.indexBacklogMax });
@@ -62,16 +92,24 @@ export class Replica implements Gate {
 
   private async beat(): Promise<void> {
     const { incarnation, index } = this.parts.engine;
-    if (!(await incarnation.beat())) {
+    const isAlive = await pulse.probe(() => incarnation.beat());
+    if (!isAlive && !this.closing.signal.aborted) {
       this.leave("this incarnation was declared dead by another replica");
       return;
     }
     this.beats += 1;
-    await index.beat(incarnation.id, this.beats, 2 * this.config.incarnationDeadMs);
+    try {
+      await index.beat(incarnation.id, this.beats, 2 * this.config.incarnationDeadMs);
+    } catch (error) {
+      this.parts.notices.indexAway();
+      throw error;
+    }
+    this.parts.notices.indexAnswers();
   }
 
   private async lookAfterOthers(): Promise<void> {
-    await this.parts.engine.rebuild.runIfMissing();
+    const rebuilt = await this.parts.engine.rebuild.runIfMissing();
+    if (rebuilt) this.parts.notices.rebuilt(rebuilt);
     const ended = await this.parts.engine.survivor.look();
     if (ended.length === 0) return;
     this.parts.engine.repair.remember(ended);
@@ -88,36 +126,137 @@ export class Replica implements Gate {
     if (removed > 0) this.log.info({ removed }, "removed unfinished uploads that nobody came back for");
   }
 
-  /** Does `work` every `everyMs` until the replica leaves. */
-  private repeat(what: string, work: () => Promise<void>, everyMs = this.config.heartbeatMs): void {
-    const { signal } = this.leaving;
+  /**
+   * Refuses calls while the volume is silent, and answers those that wait for it: their threads are taken, the event loop
+   * is not, so health goes on answering (I14).
+   */
+  private lookAtVolume(): void {
+    const isSilent = pulse.silentMs > this.config.volumeSilentMs;
+    if (isSilent === this.silent) return;
+    this.silent = isSilent;
+    const { server, notices } = this.parts;
+    if (isSilent) {
+      this.log.error({ pending: pulse.pending }, "the volume does not answer; calls are refused until it does");
+      notices.volumeSilent();
+      server.calls.answerAll(new VolumeUnavailableError(new Error("it does not answer")));
+    } else {
+      this.log.info("the volume answers again");
+      notices.volumeAnswers();
+    }
+    server.setServing(this.serving && !isSilent);
+  }
+
+  /** Does `work` every `everyMs` until `signal`. */
+  private repeat(
+    what: string,
+    signal: AbortSignal,
+    work: () => Promise<void>,
+    everyMs = this.config.heartbeatMs,
+  ): void {
     const loop = async (): Promise<void> => {
       while (!signal.aborted) {
-        await work().catch((error: unknown) =>
-          this.log.warn({ error: String(error) }, `${what} failed; it is tried again`),
-        );
+        await work().catch((error: unknown) => {
+          this.parts.notices.failed(error);
+          this.log.warn({ error: String(error) }, `${what} failed; it is tried again`);
+        });
         await sleep(everyMs, undefined, { signal, ref: false }).catch(() => undefined);
       }
     };
-    loop().catch((error: unknown) => this.log.error({ err: error }, what));
+    this.loops.push(loop().catch((error: unknown) => this.log.error({ err: error }, what)));
   }
 
-  /** Leaves in good order: no new changes, those under way get `drainMs`, then everything is released. */
-  async stop(): Promise<void> {
-    const { server, restores, watches, volume } = this.parts;
-    const { pipeline, announcer, writer, leases, index, uploads } = this.parts.engine;
+  onDrain(reason: string): void {
+    this.log.info({ reason }, "an administrator takes this replica out");
+    this.onDrained();
+  }
+
+  drain(drainMs: number): Promise<Drained> {
+    this.drained ??= this.finishOrAbort(drainMs);
+    return this.drained;
+  }
+
+  /**
+   * No new changes; those under way get `drainMs` to finish. Then those that have not reached the journal stop, and the
+   * others get `drainGraceMs` more. Never hangs.
+   */
+  private async finishOrAbort(drainMs: number): Promise<Drained> {
+    const { server, restores, watches, notices } = this.parts;
+    const { pipeline, uploads } = this.parts.engine;
+    const underWay = pipeline.size;
+    this.drainedByMs = performance.now() + drainMs;
     this.leaving.abort();
-    uploads.leave();
+    this.serving = false;
     server.setServing(false);
+    uploads.leave();
+    server.calls.drainStreams();
     restores.close();
     watches.close();
-    await server.close(this.config.drainMs);
-    const untilMs = performance.now() + this.config.drainMs;
+    await this.untilIdle(drainMs);
+    this.stopping.abort(new DrainingError());
+    server.calls.abortChanges();
+    await this.untilIdle(this.config.drainGraceMs / 2);
+    const aborted = Math.min(underWay, notices.aborted + pipeline.size);
+    await within(this.config.drainGraceMs / 2, this.handOver()).catch((error: unknown) =>
+      this.log.warn({ error: String(error) }, "others have to settle what is left"),
+    );
+    return { finished: underWay - aborted, aborted };
+  }
+
+  private async untilIdle(ms: number): Promise<void> {
+    const { pipeline, uploads } = this.parts.engine;
+    const untilMs = performance.now() + ms;
     while (pipeline.size + uploads.size > 0 && performance.now() < untilMs) await sleep(DRAIN_STEP_MS);
-    await announcer.settled(AbortSignal.timeout(this.config.drainMs));
+  }
+
+  /**
+   * Gives back the leases and closes the incarnation, so that nobody has to wait for either. What is not settled for
+   * certain is left to survivors: an incarnation that is closed too early would take a change with it (I1, I7).
+   */
+  private async handOver(): Promise<void> {
+    const { pipeline, announcer, writer, leases, survivor } = this.parts.engine;
+    const { notices } = this.parts;
+    const limit = AbortSignal.timeout(this.config.drainGraceMs);
+    await leases.settled(limit);
+    await announcer.settled(limit);
+    this.closing.abort();
+    await Promise.all(this.loops);
+    notices.incidents.closeAll();
+    await notices.incidents.settled();
+    if (pipeline.size > 0) throw new Error(`${pipeline.size} changes have not ended`);
     await writer.close();
+    if (announcer.backlog > 0) throw new Error("Redis has not heard of all changes");
+    if (!notices.settled) throw new Error("the outcome of a change is not settled");
+    if (!(await survivor.closeOwn())) throw new Error("a staged name is left");
+    this.log.info("closed this incarnation; nothing of it is left to settle");
+  }
+
+  /** Leaves in good order, in bounded time. False when something did not end. */
+  async stop(): Promise<boolean> {
+    const { server, volume } = this.parts;
+    const { leases, index } = this.parts.engine;
+    await this.drain(this.config.drainMs);
+    // Reads go on until here, and to their end while there is time.
+    await server.close(Math.max(0, this.drainedByMs - performance.now()));
     leases.close();
     index.close();
-    await volume.close();
+    const closed = await within(
+      this.config.drainGraceMs,
+      volume.close().then(() => true),
+    ).catch(() => false);
+    return closed && this.parts.engine.pipeline.size === 0;
+  }
+}
+
+/** Waits for `work`, but no longer than `ms`. */
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  const timer = new AbortController();
+  const late = sleep(ms, undefined, { signal: timer.signal }).then(() => {
+    throw new Error(`it took longer than ${ms} ms`);
+  });
+  late.catch(() => undefined);
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    timer.abort();
   }
 }

@@ -1,6 +1,15 @@
 import type { DescMethod, DescService, MessageInitShape } from "@bufbuild/protobuf";
 import * as grpc from "@grpc/grpc-js";
-import { ArgumentInvalidError, CallEndedError, NotImplementedError, OverloadedError } from "../errors/index.js";
+import {
+  ArgumentInvalidError,
+  CallEndedError,
+  DrainingError,
+  NotImplementedError,
+  OutcomeUnknownError,
+  OverloadedError,
+  type SafeOperationError,
+  VolumeUnavailableError,
+} from "../errors/index.js";
 import { type RpcSpan, traced } from "../telemetry/rpc.js";
 import { type Request, Unreadable } from "./definition.js";
 import { toSafeOperationError, toServiceError } from "./status.js";
@@ -41,14 +50,70 @@ export interface CallLimits {
   readonly callsMax: number;
 }
 
+/** What calls are told by those who look after the replica, and tell them. */
+export interface CallsOutside {
+  /** A broken assumption of ours. */
+  error(error: unknown, method: string): void;
+  /** Every failed call. */
+  failed(failure: SafeOperationError, traceId: string): void;
+  /** Whether the volume answers: calls that need it would hang. */
+  readonly volumeAnswers: boolean;
+}
+
+/** A call that was not answered yet. */
+interface OpenCall {
+  readonly method: DescMethod;
+  readonly facts: ReadonlyMap<string, string>;
+  readonly ended: AbortController;
+  /** Ends what is listened to, or still being received; what is under way past that goes on. */
+  readonly drained: AbortController;
+  /** Answers it now, whatever its handler does later. */
+  readonly fail: (error: unknown) => void;
+}
+
+/** What an administrator needs when the volume hangs. */
+const WITHOUT_VOLUME: ReadonlySet<string> = new Set(["DrainReplica"]);
+
+const isReceived = ({ methodKind }: DescMethod): boolean =>
+  methodKind === "client_streaming" || methodKind === "bidi_streaming";
+const isListenedTo = ({ methodKind, name }: DescMethod): boolean =>
+  methodKind === "server_streaming" && name.startsWith("Watch");
+
 /** Runs every call the same way: a span, a signal for its end, errors as google.rpc.Status. */
 export class Calls {
   private underWay = 0;
+  private readonly open = new Set<OpenCall>();
 
   constructor(
     private readonly limits: CallLimits,
-    private readonly onError: (error: unknown, method: string) => void,
+    private readonly outside: CallsOutside,
   ) {}
+
+  /** The replica drains: ends what would never end by itself, and what could not be carried out when it is here. */
+  drainStreams(): void {
+    for (const each of this.open) {
+      each.drained.abort(new DrainingError());
+      if (isListenedTo(each.method)) each.ended.abort(new DrainingError());
+    }
+  }
+
+  /** The time for draining is over: changes that have not reached the journal stop, each caller is told so. */
+  abortChanges(): void {
+    for (const each of this.open) if (isChange(each)) each.ended.abort(new DrainingError());
+  }
+
+  /**
+   * Answers all calls at once, because what they wait for may never come: nothing was served or changed, but of a
+   * change that has begun nobody knows. One that has not passed the lease yet stops there when it goes on.
+   */
+  answerAll(refusal: SafeOperationError): void {
+    for (const each of this.open) {
+      if (WITHOUT_VOLUME.has(each.method.name)) continue;
+      const path = each.facts.get("path") ?? "";
+      const operationId = each.facts.get("operation_id") ?? "";
+      each.fail(isChange(each) ? new OutcomeUnknownError({ path, operationId }, refusal) : refusal);
+    }
+  }
 
   /** What grpc-js calls for each method of `service`. */
   implement<S extends DescService>(service: S, handlers: Handlers<S>): grpc.UntypedServiceImplementation {
@@ -57,7 +122,7 @@ export class Calls {
       const handler = handlers[method.localName] as AnyHandler | undefined;
       const handle = (call: AnyCall, callback?: grpc.sendUnaryData<object>): void => {
         this.handle(service, method, handler, call, callback).catch((error: unknown) =>
-          this.onError(error, method.name),
+          this.outside.error(error, method.name),
         );
       };
       implementation[method.localName] = handle as grpc.UntypedHandleCall;
@@ -73,23 +138,39 @@ export class Calls {
     callback: grpc.sendUnaryData<object> | undefined,
   ): Promise<void> {
     const ended = new AbortController();
+    const drained = new AbortController();
     call.on("cancelled", () => ended.abort(new CallEndedError()));
     const carrier = { get: (key: string) => call.metadata.get(key)[0]?.toString() };
     this.underWay += 1;
     await traced(carrier, { service: service.typeName, method: method.name }, async (span) => {
       const facts = new Map([["trace_id", span.traceId]]);
+      const fail = (error: unknown): void => {
+        if (!this.open.delete(open)) return;
+        ended.abort(error);
+        this.fail(error, method, span, facts, call, callback);
+      };
+      const open: OpenCall = { method, facts, ended, drained, fail };
+      this.open.add(open);
       try {
         if (!handler) throw new NotImplementedError({ what: `${service.typeName}/${method.name}` });
         if (this.underWay > this.limits.callsMax)
           throw new OverloadedError({ what: "calls under way", limit: this.limits.callsMax });
+        if (!this.outside.volumeAnswers && !WITHOUT_VOLUME.has(method.name))
+          throw new VolumeUnavailableError(new Error("no call to it has come back for volumeSilentMs"));
         const context = { signal: ended.signal, traceId: span.traceId, facts };
-        const isStream = method.methodKind === "client_streaming" || method.methodKind === "bidi_streaming";
-        const input = isStream ? readable(call) : readableOne(call.request);
+        const input = isReceived(method) ? readable(call, drained.signal) : readableOne(call.request);
         const output = handler(input, context);
-        if (Symbol.asyncIterator in output) await this.stream(output, call, ended.signal);
-        else callback?.(null, await output);
+        if (Symbol.asyncIterator in output) {
+          await this.stream(output, call, ended.signal);
+          if (isListenedTo(method)) drained.signal.throwIfAborted();
+          if (this.open.delete(open)) call.end();
+        } else {
+          const answer = await output;
+          if (this.open.delete(open)) callback?.(null, answer);
+        }
       } catch (error) {
-        this.fail(error, method, span, facts, call, callback);
+        // A watch that was ended has its own words for that; what its caller needs to know is why.
+        fail(isListenedTo(method) && drained.signal.aborted ? drained.signal.reason : error);
       }
     });
     this.underWay -= 1;
@@ -110,7 +191,6 @@ export class Calls {
         }
       });
     for await (const message of output) await send(message);
-    call.end();
   }
 
   private fail(
@@ -122,7 +202,8 @@ export class Calls {
     callback: grpc.sendUnaryData<object> | undefined,
   ): void {
     const failure = toSafeOperationError(error);
-    if (failure.reason === "INTERNAL") this.onError(error, method.name);
+    if (failure.reason === "INTERNAL") this.outside.error(error, method.name);
+    this.outside.failed(failure, span.traceId);
     span.fail(failure.status, failure.reason);
     const status = toServiceError(failure, facts);
     if (callback) callback(status, null);
@@ -136,8 +217,28 @@ function readableOne(request: object): object {
   return request;
 }
 
-async function* readable(call: AnyCall): AsyncGenerator<object> {
-  for await (const request of call) yield readableOne(request);
+/** A change that has begun names its operation. */
+const isChange = ({ facts }: OpenCall): boolean => facts.has("operation_id");
+
+async function* readable(call: AnyCall, drained: AbortSignal): AsyncGenerator<object> {
+  const messages = (call as AsyncIterable<object>)[Symbol.asyncIterator]();
+  /** Ends the wait under way: one promise for all of them would remember every message of a long upload. */
+  let leave = (): void => undefined;
+  const end = (): void => leave();
+  drained.addEventListener("abort", end, { once: true });
+  try {
+    for (;;) {
+      const next = await new Promise<IteratorResult<object>>((resolve, reject) => {
+        leave = () => reject(drained.reason);
+        if (drained.aborted) leave();
+        else messages.next().then(resolve, reject);
+      });
+      if (next.done) break;
+      yield readableOne(next.value);
+    }
+  } finally {
+    drained.removeEventListener("abort", end);
+  }
   // The requests of a call that was cancelled end as if the caller had ended them, and grpc-js says what happened only
   // some time later; sending the headers makes it look. A caller whose cancellation comes in two packets, an end and a
   // reset, is not told from one who has finished: for that an upload declares its size.

@@ -1,4 +1,4 @@
-import type { DrainingError, OverloadedError } from "../errors/index.js";
+import type { SafeOperationError } from "../errors/index.js";
 import type { Uploads } from "../execute/uploads.js";
 import type { MutationResult } from "../gen/safefile/v1/common_pb.js";
 import type { Check, Intent, Precondition } from "../model/operation-request.js";
@@ -14,7 +14,7 @@ import { type Options, toFileInfo, toResult } from "./wire.js";
 /** Whether the replica takes changes at the moment. */
 export interface Gate {
   /** Why not: the replica is leaving, or Redis is too far behind. */
-  refusal(): DrainingError | OverloadedError | undefined;
+  refusal(): SafeOperationError | undefined;
 }
 
 /** What one request wants to be changed. */

@@ -31,6 +31,7 @@ import type { Restores } from "../restore/restores.js";
 import type { RestoreRequest } from "../restore/selection.js";
 import { canonicalDirectory, canonicalPath } from "../validate/path.js";
 import type { CallContext, Handlers } from "./call.js";
+import type { IncidentReports } from "./incidents.js";
 import type { Mutations } from "./mutations.js";
 import { type Part, type Reading, rangeOf } from "./reading.js";
 import { toSafeOperationError, toStatus } from "./status.js";
@@ -63,6 +64,7 @@ export class Recovery {
     private readonly rebuild: Rebuild,
     private readonly restores: Restores,
     private readonly incarnation: Incarnation,
+    private readonly incidents: IncidentReports,
   ) {}
 
   readonly handlers: Handlers<typeof RecoveryService> = {
@@ -72,6 +74,7 @@ export class Recovery {
     rebuildIndex: (request) => this.rebuildIndex(request),
     startRestore: (request, context) => this.startRestore(request, context),
     watchRestore: (request, context) => this.watchRestore(request, context),
+    listIncidents: (request) => this.incidents.list(request),
   };
 
   private async listRevisions(request: ListRevisionsRequest) {

@@ -3,6 +3,7 @@ import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import * as grpc from "@grpc/grpc-js";
 import { ReflectionService } from "@grpc/reflection";
 import { HealthImplementation } from "grpc-health-check";
+import { DrainingError } from "../errors/index.js";
 import { AdminService } from "../gen/safefile/v1/admin_service_pb.js";
 import { FileOpsService } from "../gen/safefile/v1/file_ops_service_pb.js";
 import { LockService } from "../gen/safefile/v1/lock_service_pb.js";
@@ -17,6 +18,8 @@ export interface ServerLimits {
   readonly streamsMax: number;
 }
 
+/** Given to the last answers to leave. */
+const CUT_MS = 50;
 const KEEPALIVE_MS = 30_000;
 const KEEPALIVE_TIMEOUT_MS = 10_000;
 /** Memory that one HTTP/2 session may hold; Node's own default has no bound here. */
@@ -28,6 +31,7 @@ export type FileOpsHandlers = Handlers<typeof FileOpsService>;
 export interface Services {
   readonly fileOps: FileOpsHandlers;
   readonly recovery: Handlers<typeof RecoveryService>;
+  readonly admin: Handlers<typeof AdminService>;
 }
 
 /** The gRPC server: the services, health and reflection. */
@@ -37,7 +41,11 @@ export class Server {
     Object.fromEntries(["", ...SERVICES.map((service) => service.typeName)].map((name) => [name, "NOT_SERVING"])),
   );
 
-  constructor(calls: Calls, services: Services, limits: ServerLimits) {
+  constructor(
+    readonly calls: Calls,
+    services: Services,
+    limits: ServerLimits,
+  ) {
     this.server = new grpc.Server({
       "grpc.max_receive_message_length": limits.messageBytesMax,
       "grpc.max_send_message_length": limits.messageBytesMax,
@@ -49,7 +57,7 @@ export class Server {
     this.server.addService(definitionOf(FileOpsService), calls.implement(FileOpsService, services.fileOps));
     this.server.addService(definitionOf(RecoveryService), calls.implement(RecoveryService, services.recovery));
     this.server.addService(definitionOf(LockService), calls.implement(LockService, {}));
-    this.server.addService(definitionOf(AdminService), calls.implement(AdminService, {}));
+    this.server.addService(definitionOf(AdminService), calls.implement(AdminService, services.admin));
     this.health.addToServer(this.server);
     reflection().addToServer(this.server);
   }
@@ -68,12 +76,22 @@ export class Server {
     for (const name of ["", ...SERVICES.map((service) => service.typeName)]) this.health.setStatus(name, status);
   }
 
-  /** Takes no new calls, waits up to `ms` for those under way, then ends them. */
+  /** Takes no new calls, waits up to `ms` for those under way, then answers and ends them. */
   async close(ms: number): Promise<void> {
     const closed = new Promise<void>((resolve) => this.server.tryShutdown(() => resolve()));
-    const timer = setTimeout(() => this.server.forceShutdown(), ms);
+    const cut = (): void => {
+      this.calls.answerAll(new DrainingError());
+      // One turn of the event loop, so that the answers leave.
+      setTimeout(() => this.server.forceShutdown(), CUT_MS);
+    };
+    const timer = setTimeout(cut, ms);
     await closed;
     clearTimeout(timer);
+  }
+
+  /** Ends all connections at once, so that nothing more can be acknowledged (I10). */
+  cut(): void {
+    this.server.forceShutdown();
   }
 }
 

@@ -17,6 +17,8 @@ export interface LeaseLimits {
 const DRIFT_FACTOR = 0.01;
 const DRIFT_MS = 2;
 
+const SETTLE_STEP_MS = 5;
+
 /** A Redlock lock held for one or more paths. It gives order and deadlines; safety never depends on it. */
 export interface LeaseHold {
   /** Aborted with LOCK_LOST when the term ran out, by the monotonic clock, before it could be renewed. */
@@ -37,6 +39,8 @@ export class Leases {
   private readonly sleepers = new Map<string, Set<() => void>>();
   private readonly prefix: string;
   private readonly channel: string;
+  /** Leases held, or on their way back to Redis. */
+  private readonly holds = new Set<Hold>();
 
   constructor(
     urls: readonly string[],
@@ -116,10 +120,12 @@ export class Leases {
       const askedMs = performance.now();
       try {
         const lock = await this.redlock.acquire(keys, this.limits.leaseMs, { retryCount: 0 });
-        const hold = new Hold(this.redlock, lock, path, askedMs, this.limits.leaseMs, () => {
+        const hold: Hold = new Hold(this.redlock, lock, path, askedMs, this.limits.leaseMs, () => {
+          this.holds.delete(hold);
           pass();
           this.announce(keys);
         });
+        this.holds.add(hold);
         if (!signal.aborted) return hold;
         hold.release();
       } catch (error) {
@@ -169,6 +175,11 @@ export class Leases {
 
   private announce(keys: readonly string[]): void {
     for (const client of this.clients) client.publish(this.channel, keys.join(" ")).catch(() => undefined);
+  }
+
+  /** Waits until Redis has taken back what was released, or `signal` ends the wait. */
+  async settled(signal: AbortSignal): Promise<void> {
+    while (this.holds.size > 0 && !signal.aborted) await new Promise((resolve) => setTimeout(resolve, SETTLE_STEP_MS));
   }
 
   close(): void {

@@ -49,7 +49,8 @@ export interface Finished {
 
 /** Runs operations through the stages, a bounded number at a time. */
 export class Pipeline {
-  private underWay = 0;
+  private operations = 0;
+  private paths = 0;
 
   constructor(
     private readonly stages: Stages,
@@ -59,15 +60,16 @@ export class Pipeline {
   ) {}
 
   get size(): number {
-    return this.underWay;
+    return this.operations;
   }
 
   async run(operation: Operation): Promise<Finished> {
     const paths = operation.intents.length + operation.checks.length;
     // One that is larger than the limit may still run, alone.
-    if (this.underWay > 0 && this.underWay + paths > this.operationsMax)
+    if (this.paths > 0 && this.paths + paths > this.operationsMax)
       throw new OverloadedError({ what: "operations under way", limit: this.operationsMax });
-    this.underWay += paths;
+    this.operations += 1;
+    this.paths += paths;
     const timings: StageTiming[] = [];
     try {
       const receipt = await run(operation, this.observed(operation, timings)).catch((error: unknown) =>
@@ -75,7 +77,8 @@ export class Pipeline {
       );
       return { receipt, timings };
     } finally {
-      this.underWay -= paths;
+      this.operations -= 1;
+      this.paths -= paths;
     }
   }
 

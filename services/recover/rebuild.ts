@@ -36,11 +36,12 @@ export class Rebuild {
     return this.join(() => this.claimAndRebuild());
   }
 
-  /** For a replica that finds the index missing: rebuilds unless somebody else is at it. */
-  async runIfMissing(): Promise<void> {
-    if (this.underWay || (await this.index.isReady())) return;
+  /** For a replica that finds the index missing: rebuilds unless somebody else is at it. What it rebuilt, if it did. */
+  async runIfMissing(): Promise<Rebuilt | undefined> {
+    if (this.underWay || (await this.index.isReady())) return undefined;
     const claim = randomUUID();
-    if (await this.index.claimRebuild(claim, CLAIM_MS)) await this.join(() => this.rebuildUnder(claim));
+    if (!(await this.index.claimRebuild(claim, CLAIM_MS))) return undefined;
+    return await this.join(() => this.rebuildUnder(claim));
   }
 
   private join(work: () => Promise<Rebuilt>): Promise<Rebuilt> {

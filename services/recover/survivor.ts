@@ -43,6 +43,8 @@ export class Survivor {
     private readonly own: Incarnation,
     private readonly deadMs: number,
     private readonly onError: (incarnation: IncarnationId, error: unknown) => void,
+    /** Told of a death before it is closed: whoever is killed in between tells it again. */
+    private readonly onDeath: (incarnation: IncarnationId) => Promise<void>,
   ) {}
 
   /** One look at all others; ends those that are dead. Returns them. */
@@ -86,7 +88,23 @@ export class Survivor {
     await this.emptyStaging(incarnation);
     await this.finishDecided(incarnation);
     await this.settleJournaled(incarnation);
+    await this.onDeath(incarnation);
     await this.close(incarnation);
+  }
+
+  /**
+   * Closes this incarnation by itself, so that no survivor has to wait until it counts as dead. False when something of
+   * it is not settled: then it is left to them. All its operations must have ended, and no new one may begin.
+   */
+  async closeOwn(): Promise<boolean> {
+    const { id } = this.own;
+    for (const name of (await this.volume.list(this.volume.control("committed"))) ?? [])
+      if (isOperationId(name) && partsOf(name).incarnation === id) return false;
+    // Fails when a staged name is left. From here on nothing of this incarnation can be published.
+    if (!(await went(this.volume.removeDirectory(this.volume.control(stagingOf(id))), ["ENOTEMPTY", "EEXIST"])))
+      return false;
+    await this.close(id);
+    return true;
   }
 
   /** Closes an incarnation of which no baton names an unfinished operation any more, and forgets its names. */

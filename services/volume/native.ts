@@ -3,6 +3,7 @@
 import { constants } from "node:fs";
 import { constants as osConstants } from "node:os";
 import koffi from "koffi";
+import { pulse } from "./pulse.js";
 
 const libc = koffi.load("libc.so.6");
 koffi.struct("open_how", { flags: "uint64_t", mode: "uint64_t", resolve: "uint64_t" });
@@ -33,21 +34,23 @@ const beneath = {
  * pool, so the caller walks the components to learn why.
  */
 export function openBeneath(root: number, path: string): Promise<number | undefined> {
-  return new Promise((resolve, reject) => {
+  const opened = new Promise<number | undefined>((resolve, reject) => {
     syscall.async(OPENAT2, root, path, beneath, 24, (error: Error | null, fd: number | bigint) => {
       if (error) reject(error);
       else resolve(Number(fd) < 0 ? undefined : Number(fd));
     });
   });
+  return pulse.watch(opened);
 }
 
 /** Allocates the first `sizeBytes` bytes of a file (fallocate(2)). False when the file system cannot. */
 export function allocate(fd: number, sizeBytes: number): Promise<boolean> {
-  return new Promise((resolve) => {
+  const allocated = new Promise<boolean>((resolve) => {
     posixFallocate.async(fd, 0, 0, sizeBytes, (error: Error | null, result: number) =>
       resolve(error === null && result === 0),
     );
   });
+  return pulse.watch(allocated);
 }
 
 /**
@@ -55,7 +58,7 @@ export function allocate(fd: number, sizeBytes: number): Promise<boolean> {
  * from the pool; throws an error with its code.
  */
 function made(call: ReturnType<typeof libc.func>, ...values: unknown[]): Promise<number> {
-  return new Promise((resolve, reject) => {
+  const done = new Promise<number>((resolve, reject) => {
     call.async(...values, (error: Error | null, result: number | bigint) => {
       if (error) return reject(error);
       if (Number(result) >= 0) return resolve(Number(result));
@@ -65,15 +68,18 @@ function made(call: ReturnType<typeof libc.func>, ...values: unknown[]): Promise
       reject(Object.assign(new Error(`${code}: ${call.info.name}`), { code }));
     });
   });
+  return pulse.watch(done);
 }
 
 const CODES = new Map(Object.entries(osConstants.errno).map(([code, number]) => [number, code]));
 
 /** Flushes the file system that `fd` is in (syncfs(2)): contents and names. False when that failed. */
 export const syncFileSystem = (fd: number): Promise<boolean> =>
-  new Promise((resolve) => {
-    syncfs.async(fd, (error: Error | null, result: number) => resolve(error === null && result === 0));
-  });
+  pulse.watch(
+    new Promise((resolve) => {
+      syncfs.async(fd, (error: Error | null, result: number) => resolve(error === null && result === 0));
+    }),
+  );
 
 export async function setXattr(fd: number, name: string, value: Uint8Array): Promise<void> {
   await made(fsetxattr, fd, name, value, value.length, 0);

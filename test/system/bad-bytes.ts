@@ -1,4 +1,4 @@
-import { type BadCase, file, recovery } from "./bad-case.js";
+import { admin, type BadCase, file, recovery } from "./bad-case.js";
 import { ask, type Call } from "./raw.js";
 
 // Field 2 of most requests, the path, as bytes that are not UTF-8; then a message that ends inside that field.
@@ -20,7 +20,9 @@ const header = ask(uploadFile, { part: { case: "header", value: { path: "a.txt" 
 export const BAD_BYTES: readonly BadCase[] = BYTES.flatMap(([what, bytes]) => {
   const calls: readonly (readonly [what: string, call: Call])[] = [
     ...[...WITH_PATH, startRestore].map((method) => [what, { method, frames: [bytes] }] as const),
-    ...[rebuildIndex, watchRestore].map((method) => [what, { method, frames: [asFirstField(bytes)] }] as const),
+    ...[rebuildIndex, watchRestore, recovery.listIncidents, admin.watchEvents, admin.drainReplica].map(
+      (method) => [what, { method, frames: [asFirstField(bytes)] }] as const,
+    ),
     [`${what}, as header`, { method: uploadFile, frames: [asHeader(bytes)] }],
     [`${what}, as chunk`, { method: uploadFile, frames: [...header, bytes] }],
   ];

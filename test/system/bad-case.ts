@@ -1,4 +1,5 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import { AdminService } from "../../services/gen/safefile/v1/admin_service_pb.js";
 import type { MutationOptionsSchema } from "../../services/gen/safefile/v1/common_pb.js";
 import { FileOpsService, type UploadHeaderSchema } from "../../services/gen/safefile/v1/file_ops_service_pb.js";
 import { RecoveryService, type StartRestoreRequestSchema } from "../../services/gen/safefile/v1/recovery_service_pb.js";
@@ -17,6 +18,7 @@ export interface BadCase {
 
 export const file = FileOpsService.method;
 export const recovery = RecoveryService.method;
+export const admin = AdminService.method;
 
 /** Content that travels in the request, and content that is received into a file first. */
 export const SMALL = Buffer.from("new content");

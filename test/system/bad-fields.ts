@@ -1,9 +1,22 @@
-import { create } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { DurationSchema } from "@bufbuild/protobuf/wkt";
 import { crc32c } from "@node-rs/crc32";
+import type { DrainReplicaRequestSchema, EventSeverity } from "../../services/gen/safefile/v1/admin_service_pb.js";
 import { PreconditionSchema } from "../../services/gen/safefile/v1/common_pb.js";
 import { OverwritePolicy } from "../../services/gen/safefile/v1/recovery_service_pb.js";
-import { type BadCase, CHANGES, file, LARGE, now, type Options, recovery, restore, SMALL, upload } from "./bad-case.js";
+import {
+  admin,
+  type BadCase,
+  CHANGES,
+  file,
+  LARGE,
+  now,
+  type Options,
+  recovery,
+  restore,
+  SMALL,
+  upload,
+} from "./bad-case.js";
 import { ask, type Call } from "./raw.js";
 
 const MIB = 1024 * 1024;
@@ -77,6 +90,8 @@ const BAD_VOLUMES: BadCase[] = (
     ["ReadRevision", ask(recovery.readRevision, { volume, path: "a.txt", revision: 1n })],
     ["RollbackFile", ask(recovery.rollbackFile, { volume, path: "a.txt", revision: 1n })],
     ["RebuildIndex", ask(recovery.rebuildIndex, { volume })],
+    ["ListIncidents", ask(recovery.listIncidents, { volume })],
+    ["WatchEvents", ask(admin.watchEvents, { volume })],
     ["StartRestore", restore({ volume })],
   ] as const
 ).map(([rpc, call]) => other(rpc)("another volume", call, "NOT_FOUND", "VOLUME_UNKNOWN"));
@@ -284,6 +299,47 @@ const WATCHES: BadCase[] = (
     ["a resume_token of a megabyte", "A".repeat(MIB)],
   ] as const
 ).map(([what, resumeToken]) => invalid("WatchFiles")(what, watch(resumeToken), "resume_token"));
+const incidents = (pageToken: string, unresolvedOnly = false) =>
+  ask(recovery.listIncidents, { pageToken, unresolvedOnly });
+const page = `0 ${"1".padStart(16, "0")}.01JZZZZZZZZZZZZZZZZZZZZZZZ`;
+const events = (resumeToken: string) => ask(admin.watchEvents, { resumeToken });
+/** A good one would end the replica that all tests share. */
+const drain = (request: MessageInitShape<typeof DrainReplicaRequestSchema>) =>
+  ask(admin.drainReplica, { reason: "a test", ...request });
+
+const ADMINISTRATION: BadCase[] = [
+  ...(
+    [
+      ["a page_size below zero", ask(recovery.listIncidents, { pageSize: -1 }), "page_size"],
+      ["a page_token out of the air", incidents("!!!"), "page_token"],
+      ["a page_token that is no place", incidents(token("a.txt")), "page_token"],
+      ["a page_token with padding", incidents(`${token(page)}=`), "page_token"],
+      ["a page_token of another filter", incidents(token(page), true), "page_token"],
+    ] as const
+  ).map(([what, call, field]) => invalid("ListIncidents")(what, call, field)),
+  ...(
+    [
+      ["a severity_min to come", ask(admin.watchEvents, { severityMin: 9 as EventSeverity }), "severity_min"],
+      ["a resume_token out of the air", events("!!!"), "resume_token"],
+      ["a resume_token that is no place", events(token("a.txt")), "resume_token"],
+      ["a resume_token of another version", events(token("v2 1700000000000")), "resume_token"],
+      ["a resume_token of no time", events(token("v1 -1")), "resume_token"],
+    ] as const
+  ).map(([what, call, field]) => invalid("WatchEvents")(what, call, field)),
+  ...(
+    [
+      ["another replica", drain({ incarnation: "01JZZZZZZZZZZZZZZZZZZZZZZZ" }), "incarnation"],
+      ["what is no replica", drain({ incarnation: "../x" }), "incarnation"],
+      ["no reason", drain({ reason: "" }), "reason"],
+      ["a reason of 513 characters", drain({ reason: "x".repeat(513) }), "reason"],
+      ["a drain_wait below zero", drain({ drainWait: wait(-1) }), "drain_wait"],
+      ["a drain_wait just below zero", drain({ drainWait: wait(0, -1) }), "drain_wait"],
+      ["a drain_wait above the limit", drain({ drainWait: wait(3_600) }), "drain_wait"],
+      ["a request_id of 129 characters", drain({ requestId: "x".repeat(129) }), "request_id"],
+      ["a request_id with a space", drain({ requestId: "a b" }), "request_id"],
+    ] as const
+  ).map(([what, call, field]) => invalid("DrainReplica")(what, call, field)),
+];
 
 export const BAD_FIELDS: readonly BadCase[] = [
   ...BAD_VOLUMES,
@@ -293,4 +349,5 @@ export const BAD_FIELDS: readonly BadCase[] = [
   ...HISTORY,
   ...RESTORES,
   ...WATCHES,
+  ...ADMINISTRATION,
 ];

@@ -89,6 +89,32 @@ test("errors of the service: exit codes, and sentences that say what happened to
   assert.equal(again.replayed, true);
 });
 
+test("incidents and events tell what went wrong, once and as it happens", async (t) => {
+  const { run, dir, volume, address } = await start(t);
+  await writeFile(path.join(dir, "a"), "ours");
+  assert.equal((await run("put", "a", "a")).code, 0);
+  assert.equal((await run("incidents")).stdout, "");
+  assert.equal((await run("events")).code, 2);
+  const follow = (text: RegExp, ...args: string[]) =>
+    safefile([...args, "events", "--follow"], { address, cwd: dir, interruptAt: text });
+  const begun = await follow(/heartbeat/, "--json");
+  assert.equal(begun.code, 0);
+  const [{ resumeToken }] = jsonLines(begun.stdout) as [{ resumeToken: string }];
+  await writeFile(path.join(volume, "a"), "theirs");
+  await writeFile(path.join(dir, "a"), "ours again");
+  assert.equal((await run("put", "a", "a")).code, 0);
+
+  const args = ["--json", "events", "--follow", "--severity", "warning", "--resume-token", resumeToken];
+  const seen = await safefile(args, { address, cwd: dir, interruptAt: /external_change/ });
+  const [event] = jsonLines(seen.stdout).filter((each) => each.event === "incident");
+  assert.equal(event?.severity, "warning");
+  const [incident] = jsonLines((await run("--json", "incidents")).stdout);
+  assert.deepEqual(event?.incident, incident);
+  assert.deepEqual([incident?.kind, incident?.path, incident?.revision], ["external_change", "a", 2]);
+  assert.match((await run("incidents")).stdout, /^\S+ {2}over {2}external_change +a had been changed from outside/);
+  assert.equal((await run("incidents", "--unresolved")).stdout, "");
+});
+
 test("large files go through whole, with their mode, and there is room for a pipe", async (t) => {
   const { run, dir, address } = await start(t);
   const bytes = randomBytes(9 * MIB + 17);

@@ -7,12 +7,13 @@ import {
   type MessageInitShape,
   toBinary,
 } from "@bufbuild/protobuf";
-import { anyUnpack } from "@bufbuild/protobuf/wkt";
+import { anyUnpack, durationMs } from "@bufbuild/protobuf/wkt";
 import * as grpc from "@grpc/grpc-js";
 import {
   BadRequestSchema,
   ErrorInfoSchema,
   ResourceInfoSchema,
+  RetryInfoSchema,
 } from "../../services/gen/google/rpc/error_details_pb.js";
 import { StatusSchema } from "../../services/gen/google/rpc/status_pb.js";
 
@@ -34,6 +35,8 @@ export interface Answer<T = Message> {
   /** Fields of the BadRequest; undefined when there is none. */
   readonly fields: readonly string[] | undefined;
   readonly resource: { readonly type: string; readonly name: string } | undefined;
+  /** Of the RetryInfo; undefined when there is none. */
+  readonly retryAfterMs: number | undefined;
 }
 
 /** A call with well-formed messages, whatever they hold. */
@@ -91,6 +94,7 @@ export function answerOf<T>(status: grpc.StatusObject, messages: readonly T[]): 
   const details = bytes instanceof Buffer ? fromBinary(StatusSchema, bytes).details : [];
   const [info] = details.map((any) => anyUnpack(any, ErrorInfoSchema)).filter((each) => each !== undefined);
   const [bad] = details.map((any) => anyUnpack(any, BadRequestSchema)).filter((each) => each !== undefined);
+  const [retry] = details.map((any) => anyUnpack(any, RetryInfoSchema)).filter((each) => each !== undefined);
   const [resource] = details.map((any) => anyUnpack(any, ResourceInfoSchema)).filter((each) => each !== undefined);
   return {
     code: grpc.status[status.code],
@@ -98,6 +102,7 @@ export function answerOf<T>(status: grpc.StatusObject, messages: readonly T[]): 
     messages,
     info: info && { reason: info.reason, domain: info.domain, metadata: info.metadata },
     fields: bad?.fieldViolations.map(({ field }) => field),
+    retryAfterMs: retry?.retryDelay && durationMs(retry.retryDelay),
     resource: resource && { type: resource.resourceType, name: resource.resourceName },
   };
 }

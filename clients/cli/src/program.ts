@@ -7,6 +7,7 @@ import type { CommandContext } from "./command-context.js";
 import { doctor } from "./doctor/doctor.js";
 import { EXIT, EXIT_HELP, failureOf, linesOf } from "./failure.js";
 import { cat, get } from "./get.js";
+import { events, incidents } from "./incidents.js";
 import { Output, type Streams } from "./output.js";
 import { put } from "./put.js";
 import { restore, watchRestore } from "./restore.js";
@@ -86,6 +87,7 @@ function programOf(around: Surroundings) {
   changes(command, connected);
   reads(command, connected);
   restores(command, connected, around);
+  troubles(command, connected);
   command
     .command("doctor <dir>")
     .description("test whether a directory can be a volume; needs no server, leaves nothing behind")
@@ -183,6 +185,21 @@ function restores(program: Command, connected: Connected, around: Surroundings):
     .description("show the progress of a restore until it ends")
     .option("--cursor <cursor>", "go on after this event")
     .action(connected(watchRestore));
+}
+
+function troubles(program: Command, connected: Connected): void {
+  program
+    .command("incidents")
+    .description("what went wrong and what became of it, newest first")
+    .option("--unresolved", "only what is not over")
+    .action(connected(incidents));
+  program
+    .command("events")
+    .description("what administrators should know, as it happens")
+    .option("--follow", "until Ctrl-C")
+    .addOption(new Option("--severity <least>", "only what matters so much").choices(["info", "warning", "error"]))
+    .option("--resume-token <token>", "go on after this event")
+    .action(connected(events));
 }
 
 /** Of this package. */

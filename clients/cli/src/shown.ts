@@ -1,7 +1,10 @@
 import {
   type FileInfo,
   FileType,
+  type Incident,
+  IncidentKind,
   type MutationResult,
+  Outcome,
   RestoreAction,
   type RestoreItem,
   type RestoreProgress,
@@ -91,6 +94,24 @@ export function itemDocument(item: RestoreItem) {
     sourceRevision: Number(item.sourceRevision),
     sizeBytes: Number(item.sizeBytes),
     ...(error === undefined ? {} : { error: { message: error.message, reason: error.reason, code: error.status } }),
+  };
+}
+
+export function incidentDocument(incident: Incident) {
+  return {
+    incidentId: incident.incidentId,
+    kind: nameOf(IncidentKind, incident.kind),
+    createTime: timeText(incident.createTime),
+    resolveTime: timeText(incident.resolveTime),
+    message: incident.message,
+    path: incident.path,
+    revision: Number(incident.revision),
+    operationId: incident.operationId,
+    outcome: incident.outcome === Outcome.UNSPECIFIED ? null : nameOf(Outcome, incident.outcome),
+    incarnation: incident.incarnation,
+    subjectIncarnation: incident.subjectIncarnation,
+    traceId: incident.traceId,
+    volume: incident.volume,
   };
 }
 

@@ -1,11 +1,18 @@
 import { createHash } from "node:crypto";
 import type { DescMessage, DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { type ChannelCredentials, credentials as grpcCredentials } from "@grpc/grpc-js";
 import { type CallOptions, type ChangeOptions, mutationOptions } from "./call-options.js";
 import { type CallContext, Channel } from "./channel.js";
 import type { UploadSource } from "./chunks.js";
 import { Download } from "./download.js";
-import type { FileInfo, MutationOptions, MutationResult, Revision } from "./gen/safefile/v1/common_pb.js";
+import { type EventsOptions, watchEvents } from "./events.js";
+import {
+  AdminService,
+  type DrainReplicaResponse,
+  type WatchEventsResponse,
+} from "./gen/safefile/v1/admin_service_pb.js";
+import type { FileInfo, Incident, MutationOptions, MutationResult, Revision } from "./gen/safefile/v1/common_pb.js";
 import { FileOpsService, type WatchFilesResponse } from "./gen/safefile/v1/file_ops_service_pb.js";
 import {
   type RebuildIndexResponse,
@@ -67,6 +74,16 @@ export interface WriteOptions extends ChangeOptions {
 export interface RemoveOptions extends ChangeOptions {
   /** A directory with all below it. */
   readonly recursive?: boolean;
+}
+
+export interface IncidentsOptions extends Omit<ListOptions, "recursive"> {
+  /** Only those that are not over. */
+  readonly unresolvedOnly?: boolean;
+}
+
+export interface DrainOptions extends CallOptions {
+  /** How long changes under way may take. The server's default unless given. */
+  readonly drainWaitMs?: number;
 }
 
 const DEADLINE_MS = 30_000;
@@ -243,6 +260,34 @@ export class SafefileClient {
   rebuildIndex(options: CallOptions = {}): Promise<RebuildIndexResponse> {
     const request = { volume: this.#volume(options) };
     return this.call(RecoveryService.method.rebuildIndex, request, { deadlineMs: REBUILD_DEADLINE_MS, ...options });
+  }
+
+  /** What went wrong, and what became of it, newest first, over all pages. */
+  async *incidents(options: IncidentsOptions = {}): AsyncGenerator<Incident> {
+    const { unresolvedOnly = false, pageSize = PAGE_SIZE } = options;
+    const request = { volume: this.#volume(options), unresolvedOnly, pageSize };
+    for (let pageToken = ""; ; ) {
+      const page = await this.call(RecoveryService.method.listIncidents, { ...request, pageToken }, options);
+      yield* page.incidents;
+      pageToken = page.nextPageToken;
+      if (pageToken === "") return;
+    }
+  }
+
+  /** Incidents as they happen, from now or a token on, also across a restart of the server. Ends with its signal. */
+  watchEvents(options: EventsOptions = {}): AsyncGenerator<WatchEventsResponse> {
+    return watchEvents(this.#channel, this.#volume(options), options);
+  }
+
+  /**
+   * Takes a replica out: it finishes what is under way, then ends. Named by its incarnation, so that a repeated call
+   * cannot reach another one. `reason` is for its log.
+   */
+  drain(incarnation: string, reason: string, options: DrainOptions = {}): Promise<DrainReplicaResponse> {
+    const { drainWaitMs } = options;
+    const wait = drainWaitMs === undefined ? {} : { drainWait: durationFromMs(drainWaitMs) };
+    const deadlineMs = (options.deadlineMs ?? this.#options.deadlineMs ?? DEADLINE_MS) + (drainWaitMs ?? 0);
+    return this.call(AdminService.method.drainReplica, { incarnation, reason, ...wait }, { ...options, deadlineMs });
   }
 
   /**

@@ -2,6 +2,8 @@ export type { CallOptions, ChangeOptions } from "./call-options.js";
 export type { Pieces, UploadSource } from "./chunks.js";
 export {
   type ClientOptions,
+  type DrainOptions,
+  type IncidentsOptions,
   type ListOptions,
   type ReadOptions,
   type RemoveOptions,
@@ -11,6 +13,7 @@ export {
   type WriteOptions,
 } from "./client.js";
 export { Download } from "./download.js";
+export type { EventsOptions } from "./events.js";
 export * from "./gen/safefile/v1/admin_service_pb.js";
 export * from "./gen/safefile/v1/common_pb.js";
 export * from "./gen/safefile/v1/errors_pb.js";

@@ -363,14 +363,16 @@ export type WatchEventsRequest = Message<"safefile.v1.WatchEventsRequest"> & {
   volume: string;
 
   /**
-   * Only what matters at least so much. Unset means all.
+   * Only incidents that matter at least so much. Unset means all; one that the server does not know is
+   * INVALID_ARGUMENT. Gaps and heartbeats always come.
    *
    * @generated from field: safefile.v1.EventSeverity severity_min = 2;
    */
   severityMin: EventSeverity;
 
   /**
-   * `resume_token` of the last message seen: goes on after it. Empty means from now on.
+   * `resume_token` of the last message seen, of any replica: goes on after it. Empty means from now on. One that no
+   * message gave is INVALID_ARGUMENT.
    *
    * @generated from field: string resume_token = 3;
    */
@@ -470,7 +472,7 @@ export const EventGapSchema: GenMessage<EventGap> = /*@__PURE__*/
   messageDesc(file_safefile_v1_admin_service, 8);
 
 /**
- * Nothing happened for a while; the token has moved on.
+ * Nothing happened for a while, or the stream begins; the token has moved on.
  *
  * @generated from message safefile.v1.EventHeartbeat
  */
@@ -533,7 +535,7 @@ export type WatchEventsResponse = Message<"safefile.v1.WatchEventsResponse"> & {
     case: "incident";
   } | {
     /**
-     * A replica is in another state.
+     * A replica is in another state. Not sent yet.
      *
      * @generated from field: safefile.v1.ReplicaChange replica = 6;
      */
@@ -541,7 +543,7 @@ export type WatchEventsResponse = Message<"safefile.v1.WatchEventsResponse"> & {
     case: "replica";
   } | {
     /**
-     * A limit is near or met.
+     * A limit is near or met. Not sent yet.
      *
      * @generated from field: safefile.v1.LimitNotice limit = 7;
      */
@@ -549,7 +551,7 @@ export type WatchEventsResponse = Message<"safefile.v1.WatchEventsResponse"> & {
     case: "limit";
   } | {
     /**
-     * An audited act of an administrator.
+     * An audited act of an administrator. Not sent yet.
      *
      * @generated from field: safefile.v1.AuditEvent audit = 8;
      */
@@ -806,7 +808,7 @@ export const ListAuditEventsResponseSchema: GenMessage<ListAuditEventsResponse> 
  */
 export type DrainReplicaRequest = Message<"safefile.v1.DrainReplicaRequest"> & {
   /**
-   * The replica. Empty means the one that answers.
+   * The replica. Empty means the one that answers; another one is INVALID_ARGUMENT, for each drains only itself.
    *
    * @generated from field: string incarnation = 1;
    */
@@ -821,14 +823,14 @@ export type DrainReplicaRequest = Message<"safefile.v1.DrainReplicaRequest"> & {
   drainWait?: Duration | undefined;
 
   /**
-   * Why, for the audit; 1 to 512 characters, else INVALID_ARGUMENT.
+   * Why, for the log; 1 to 512 characters, else INVALID_ARGUMENT.
    *
    * @generated from field: string reason = 3;
    */
   reason: string;
 
   /**
-   * As in MutationOptions.
+   * As in MutationOptions. Empty means that the server makes one.
    *
    * @generated from field: string request_id = 4;
    */
@@ -856,7 +858,7 @@ export type DrainReplicaResponse = Message<"safefile.v1.DrainReplicaResponse"> &
   incarnation: string;
 
   /**
-   * Operations that finished.
+   * Operations that were under way and finished.
    *
    * @generated from field: int64 operations_finished = 2;
    */
@@ -982,7 +984,7 @@ export const EventSeveritySchema: GenEnum<EventSeverity> = /*@__PURE__*/
 
 /**
  * Shows how the service is, what happened, and takes a replica out. For administrators: others get
- * PERMISSION_DENIED.
+ * PERMISSION_DENIED, once there is authentication; until then the server listens on loopback only.
  *
  * @generated from service safefile.v1.AdminService
  */
@@ -998,7 +1000,10 @@ export const AdminService: GenService<{
     output: typeof GetReportResponseSchema;
   },
   /**
-   * What administrators should know, as it happens. Resumable.
+   * What administrators should know, as it happens, of all replicas of the volume: incidents, and their ends. Begins
+   * with a heartbeat when there is no token to resume from. Resumable; after a slow volume, or many events at once, an
+   * event may come again, none is left out without a gap. Ends with REPLICA_DRAINING when the replica leaves: resume
+   * at another one. At most 64 at once unless configured otherwise, else LIMIT_EXCEEDED.
    *
    * @generated from rpc safefile.v1.AdminService.WatchEvents
    */
@@ -1019,7 +1024,8 @@ export const AdminService: GenService<{
   },
   /**
    * Takes a replica out: it turns not ready, refuses new work with REPLICA_DRAINING, finishes or aborts what is
-   * under way, releases its leases, and ends. Safe to repeat.
+   * under way, releases its leases, and ends. Reads go on until then; uploads that are not received yet and watches
+   * end with REPLICA_DRAINING. Safe to repeat: a repeated call joins the first, whose drain_wait counts.
    *
    * @generated from rpc safefile.v1.AdminService.DrainReplica
    */

@@ -1988,7 +1988,8 @@ export const RecoveryService: GenService<{
     output: typeof RebuildIndexResponseSchema;
   },
   /**
-   * What went wrong and was put right, or could not be, newest first, in pages.
+   * What went wrong and was put right, or could not be, newest first, in pages: of all replicas of the volume, the last
+   * 1,000 unless configured otherwise. What cannot be recorded, because the volume takes no writes, is in the log only.
    *
    * @generated from rpc safefile.v1.RecoveryService.ListIncidents
    */
