@@ -196,6 +196,18 @@ export const schema = z.strictObject({
     10_000_000,
     "Paths whose file attributes are remembered, to tell outside changes cheaply.",
   ),
+  checkpointMs: number(
+    10_000,
+    10,
+    3_600_000,
+    "Milliseconds until a checkpoint says what of the journal is settled: a start after a power cut reads what came since.",
+  ),
+  checkpointBytes: number(
+    64 * MiB,
+    64 * KiB,
+    16 * 1024 * MiB,
+    "Bytes of journal after which a checkpoint is made at once: bounds what a start after a power cut reads.",
+  ),
   requestIdKeepMs: number(
     24 * 3_600_000,
     60_000,

@@ -6,6 +6,7 @@ import { Execute } from "./execute/execute.js";
 import { Uploads } from "./execute/uploads.js";
 import type { Index } from "./index/index.js";
 import { Journals } from "./journal/journals.js";
+import { Settled } from "./journal/settled.js";
 import { JournalWriter } from "./journal/writer.js";
 import type { Leases } from "./lock/leases.js";
 import { Lock } from "./lock/lock.js";
@@ -20,6 +21,8 @@ import { Settler } from "./protocol/settle.js";
 import { Files } from "./query/files.js";
 import { Listing } from "./query/listing.js";
 import { Revisions } from "./query/revisions.js";
+import { Checkpointer } from "./recover/checkpointer.js";
+import { Checkpoints } from "./recover/checkpoints.js";
 import { Rebuild, type Rebuilt } from "./recover/rebuild.js";
 import { Recover } from "./recover/recover.js";
 import { Repair } from "./recover/repair.js";
@@ -77,7 +80,12 @@ export async function buildEngine({ volume, host, index, leases, observer }: Out
   const settler = new Settler(volume, journals);
   const heads = new Heads(volume, journals, config.headsCachedMax);
   const store = new Store(volume);
-  const announcer = new Announcer(index, incarnation.id, config.indexBacklogMax, (error) =>
+  const settled = new Settled(writer);
+  const checkpoints = new Checkpoints(volume, incarnation.id, config.recordBytesMax);
+  const checkpointer = new Checkpointer(journals, settled, checkpoints, writer, config, (error) =>
+    told.warn("no checkpoint yet", error),
+  );
+  const announcer = new Announcer(index, settled, incarnation.id, config.indexBacklogMax, (error) =>
     told.warn("the index lies behind", error),
   );
 
@@ -129,6 +137,7 @@ export async function buildEngine({ volume, host, index, leases, observer }: Out
   const survivor = new Survivor(
     volume,
     journals,
+    checkpoints,
     index,
     batons,
     heads,
@@ -138,8 +147,8 @@ export async function buildEngine({ volume, host, index, leases, observer }: Out
     told.stuck,
     async (dead) => await told.died?.(dead),
   );
-  const replay = new Replay(volume, journals, batons, heads, store, incarnation, survivor);
   const repair = new Repair(index, journals, batons, heads, incarnation.id, announcer);
+  const replay = new Replay(volume, journals, checkpoints, batons, heads, store, incarnation, survivor);
   const uploads = new Uploads(volume, incarnation, config);
   return {
     volume,
@@ -161,6 +170,8 @@ export async function buildEngine({ volume, host, index, leases, observer }: Out
     repair,
     survivor,
     replay,
+    checkpoints,
+    checkpointer,
     uploads,
   };
 }

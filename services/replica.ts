@@ -73,6 +73,7 @@ export class Replica implements Life {
       await engine.rebuild.run();
     }
     await this.lookAfterOthers();
+    this.parts.engine.checkpointer.start();
     const port = await server.listen(this.config.listen);
     this.repeat("recovery", this.leaving.signal, () => this.lookAfterOthers());
     this.repeat("repair of the index", this.leaving.signal, () => this.lookAfterIndex());
@@ -213,7 +214,7 @@ export class Replica implements Life {
    * certain is left to survivors: an incarnation that is closed too early would take a change with it (I1, I7).
    */
   private async handOver(): Promise<void> {
-    const { pipeline, announcer, writer, leases, survivor } = this.parts.engine;
+    const { pipeline, announcer, checkpointer, writer, leases, survivor } = this.parts.engine;
     const { notices } = this.parts;
     const limit = AbortSignal.timeout(this.config.drainGraceMs);
     await leases.settled(limit);
@@ -223,6 +224,7 @@ export class Replica implements Life {
     notices.incidents.closeAll();
     await notices.incidents.settled();
     if (pipeline.size > 0) throw new Error(`${pipeline.size} changes have not ended`);
+    await checkpointer.stop();
     await writer.close();
     if (announcer.backlog > 0) throw new Error("Redis has not heard of all changes");
     if (!notices.settled) throw new Error("the outcome of a change is not settled");

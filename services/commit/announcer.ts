@@ -1,10 +1,12 @@
 import type { Index } from "../index/index.js";
+import type { Settled } from "../journal/settled.js";
+import type { Appended } from "../journal/writer.js";
 import type { IncarnationId } from "../model/operation.js";
 import { type OperationRecord, withoutBytes } from "../model/record.js";
 
 /** What Redis is still to be told of one operation. */
 export interface Announcement {
-  journaled(sequence: number): void;
+  journaled(appended: Appended): void;
   /** The operation is the head; `records` are to be indexed, ours last. */
   committed(records: readonly OperationRecord[]): void;
   /** The operation failed; nothing is to be indexed, and its record is accounted for. */
@@ -19,9 +21,7 @@ const BATCH_MAX = 256;
  * with how far our journal is accounted for. A lost announcement costs a later reader a look at the volume.
  */
 export class Announcer {
-  private readonly open = new Set<{ sequence: number }>();
   private readonly waiting: OperationRecord[] = [];
-  private highest = 0;
   /** How many batches Redis has heard of. It must never say less: then it went back, and forgot some of them. */
   private batches = 0;
   /** The watermark that Redis has been told. */
@@ -32,6 +32,7 @@ export class Announcer {
 
   constructor(
     private readonly index: Index,
+    private readonly journal: Settled,
     private readonly incarnation: IncarnationId,
     private readonly backlogMax: number,
     private readonly onError: (error: unknown) => void,
@@ -46,20 +47,17 @@ export class Announcer {
     return this.waiting.length >= this.backlogMax;
   }
 
+  /** To be called before the record is handed to the journal. */
   begin(): Announcement {
-    const mark = { sequence: Number.POSITIVE_INFINITY };
+    const mark = this.journal.begin();
     return {
-      journaled: (sequence) => {
-        mark.sequence = sequence;
-        this.highest = Math.max(this.highest, sequence);
-        this.open.add(mark);
-      },
+      journaled: (appended) => mark.journaled(appended),
       committed: (records) => {
         this.waiting.push(...records.map(withoutBytes));
-        this.open.delete(mark);
+        mark.settle();
         this.sending ??= this.send();
       },
-      abandon: () => this.open.delete(mark),
+      abandon: () => mark.settle(),
     };
   }
 
@@ -86,10 +84,7 @@ export class Announcer {
     while (this.waiting.length > 0) {
       const batch = this.waiting.slice(0, BATCH_MAX);
       // Everything below the oldest open or waiting record is accounted for once this batch is in.
-      const sequence =
-        this.waiting.length > batch.length
-          ? 0
-          : Math.min(this.highest, ...[...this.open].map((mark) => mark.sequence - 1));
+      const sequence = this.waiting.length > batch.length ? 0 : this.journal.end.sequence;
       try {
         await this.tell(batch, sequence);
         this.waiting.splice(0, batch.length);

@@ -33,7 +33,7 @@ export class Commit {
       outcome === "COMMITTED" ? announcement.committed([...base.notIndexed, record]) : announcement.abandon();
     attempt.record = record;
     try {
-      announcement.journaled((await this.journals.append(record)).sequence);
+      announcement.journaled(await this.journals.append(record));
     } catch (error) {
       // A full volume is met before a byte of the record is written; after any other failure nobody can know.
       if (!(error instanceof DurabilityError)) attempt.record = undefined;

@@ -21,6 +21,8 @@ export enum FrameType {
   abort = 2,
   /** Nothing comes after it: the last records before an orderly end are vouched for by its durable sequence. */
   end = 3,
+  /** The only frame of a checkpoint's file; never in a journal. */
+  checkpoint = 4,
 }
 
 export interface Frame {

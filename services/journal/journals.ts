@@ -2,31 +2,15 @@ import { LRUCache } from "lru-cache";
 import { type IncarnationId, type OperationId, partsOf } from "../model/operation.js";
 import type { OperationRecord } from "../model/record.js";
 import type { Volume } from "../volume/volume.js";
-import { FrameType } from "./frame.js";
-import type { Position } from "./position.js";
+import { Followed } from "./followed.js";
+import { FRAME_HEADER_BYTES, FrameType } from "./frame.js";
+import { JOURNAL_START, type Mark } from "./position.js";
 import { JournalCorruptError, JournalReader, readFrameAt } from "./reader.js";
-import { decodeAbort, decodeOperation, encodeAbort, encodeOperation } from "./record.js";
+import { type Checkpoint, decodeAbort, decodeOperation, encodeAbort, encodeOperation } from "./record.js";
+import { Table } from "./table.js";
 import type { Appended, JournalWriter } from "./writer.js";
 
-/** Where the records of one incarnation are: by sequence of its id. */
-class Table {
-  private readonly positions: (Omit<Position, "incarnation"> | undefined)[] = [];
-  set(sequence: number, at: Position): void {
-    this.positions[sequence] = { segment: at.segment, offset: at.offset };
-  }
-  get(sequence: number): Omit<Position, "incarnation"> | undefined {
-    return this.positions[sequence];
-  }
-}
-
-interface Followed {
-  readonly table: Table;
-  readonly reader: JournalReader;
-  /** Reads on where `reader` is blocked by damage; begun when that is first met. */
-  salvager: JournalReader | undefined;
-  /** One reader at a time: they share the position. */
-  reading: Promise<void>;
-}
+const FINAL_WINDOW_BYTES = 64 * 1024;
 
 export interface JournalsLimits {
   readonly recordBytesMax: number;
@@ -41,6 +25,7 @@ export interface JournalsLimits {
 export class Journals {
   private readonly own = new Table();
   private readonly followed = new Map<IncarnationId, Followed>();
+  private readonly aborts = new Set<OperationId>();
   private readonly cache: LRUCache<OperationId, OperationRecord>;
 
   constructor(
@@ -65,7 +50,19 @@ export class Journals {
 
   /** Resolves when it is durable that `operation` is not part of any history. */
   async abort(operation: OperationId, reason: string): Promise<void> {
+    // Before it is durable: a checkpoint that leaves this record behind must name it. That it was stopped is true by now.
+    if (partsOf(operation).incarnation !== this.incarnation) this.aborts.add(operation);
     await this.writer.append(FrameType.abort, encodeAbort(operation, reason), "reserve");
+  }
+
+  /** The operations of other incarnations that our journal calls aborted. */
+  get foreignAborts(): readonly OperationId[] {
+    return [...this.aborts];
+  }
+
+  /** What `isOver` is true of need not be named any more. */
+  forgetAborts(isOver: (operation: OperationId) => boolean): void {
+    for (const operation of this.aborts) if (isOver(operation)) this.aborts.delete(operation);
   }
 
   /** The record of `operation`; undefined when no journal holds one. Throws JournalCorruptError. */
@@ -73,15 +70,13 @@ export class Journals {
     const cached = this.cache.get(operation);
     if (cached) return cached;
     const { incarnation, sequence } = partsOf(operation);
-    let place = this.tableOf(incarnation).get(sequence);
-    if (!place && incarnation !== this.incarnation) {
-      await this.readOn(incarnation);
-      place = this.tableOf(incarnation).get(sequence);
-    }
+    const isOwn = incarnation === this.incarnation;
+    const place = isOwn ? this.own.get(sequence) : await this.follow(incarnation).find(sequence);
     if (!place) return undefined;
     const at = { incarnation, ...place };
     const frame = await readFrameAt(this.volume, at, this.limits.recordBytesMax);
-    const record = decodeOperation(frame.payload);
+    // A copy: what is decoded points into its payload, and must not keep the whole buffer that was read.
+    const record = decodeOperation(new Uint8Array(frame.payload));
     if (record.operation !== operation)
       throw new JournalCorruptError(at, `${record.operation} instead of ${operation}`);
     this.cache.set(operation, record);
@@ -93,64 +88,43 @@ export class Journals {
     return ((await this.volume.list(this.volume.control("journal"))) ?? []).sort() as IncarnationId[];
   }
 
-  /** Every record of one journal, in the order written. Throws JournalCorruptError. */
-  async *scan(incarnation: IncarnationId): AsyncGenerator<Scanned> {
-    const reader = new JournalReader(this.volume, incarnation, this.limits.recordBytesMax, "strict");
+  /**
+   * Every record of one journal, in the order written, after `from` when given. Throws JournalCorruptError. Of one whose
+   * checkpoint is final, only what is found at once: hardly anything ever follows, and nothing that was vouched for.
+   */
+  async *scan(incarnation: IncarnationId, from?: Checkpoint): AsyncGenerator<Scanned> {
+    const span = { from: from?.at ?? JOURNAL_START, ...(from?.isFinal ? { windowBytes: FINAL_WINDOW_BYTES } : {}) };
+    const reading = from?.isFinal ? "following" : "strict";
+    const reader = new JournalReader(this.volume, incarnation, this.limits.recordBytesMax, reading, span);
     for await (const frames of reader.readOn()) {
-      for (const frame of frames) {
-        if (frame.type === FrameType.operation) {
-          yield { type: "operation", sequence: frame.sequence, record: decodeOperation(frame.payload) };
-        } else if (frame.type === FrameType.abort) {
-          yield { type: "abort", sequence: frame.sequence, operation: decodeAbort(frame.payload) };
-        } else if (frame.type !== FrameType.end)
-          throw new JournalCorruptError(frame.at, `record of type ${frame.type}, which this version does not know`);
+      for (const { type, sequence, payload, at } of frames) {
+        const next = { sequence, segment: at.segment, offset: at.offset + FRAME_HEADER_BYTES + payload.length };
+        if (type === FrameType.operation) {
+          const record = decodeOperation(payload);
+          if (incarnation !== this.incarnation) this.follow(incarnation).note(partsOf(record.operation).sequence, at);
+          yield { type: "operation", sequence, next, record };
+        } else if (type === FrameType.abort) {
+          yield { type: "abort", sequence, next, operation: decodeAbort(payload) };
+        } else if (type !== FrameType.end)
+          throw new JournalCorruptError(at, `record of type ${type}, which this version does not know`);
       }
     }
-  }
-
-  private tableOf(incarnation: IncarnationId): Table {
-    if (incarnation === this.incarnation) return this.own;
-    return this.follow(incarnation).table;
   }
 
   private follow(incarnation: IncarnationId): Followed {
     let followed = this.followed.get(incarnation);
     if (!followed) {
-      const reader = new JournalReader(this.volume, incarnation, this.limits.recordBytesMax, "following");
-      followed = { table: new Table(), reader, salvager: undefined, reading: Promise.resolve() };
+      followed = new Followed(this.volume, incarnation, this.limits.recordBytesMax);
       this.followed.set(incarnation, followed);
     }
     return followed;
   }
-
-  /** Reads what has come to another's journal since we last looked. */
-  private readOn(incarnation: IncarnationId): Promise<void> {
-    const followed = this.follow(incarnation);
-    const reading = followed.reading
-      .catch(() => undefined)
-      .then(async () => {
-        await fill(followed.table, followed.reader);
-        if (!followed.reader.isBlocked) return;
-        followed.salvager ??= new JournalReader(this.volume, incarnation, this.limits.recordBytesMax, "salvaging");
-        await fill(followed.table, followed.salvager);
-      });
-    followed.reading = reading;
-    return reading;
-  }
 }
 
-async function fill(table: Table, reader: JournalReader): Promise<void> {
-  for await (const frames of reader.readOn()) {
-    for (const frame of frames) {
-      if (frame.type !== FrameType.operation) continue;
-      table.set(partsOf(decodeOperation(frame.payload).operation).sequence, frame.at);
-    }
-  }
-}
-
+/** A record, and where reading goes on after it. */
 export type Scanned =
-  | { readonly type: "operation"; readonly sequence: number; readonly record: OperationRecord }
-  | { readonly type: "abort"; readonly sequence: number; readonly operation: OperationId };
+  | { readonly type: "operation"; readonly sequence: number; readonly next: Mark; readonly record: OperationRecord }
+  | { readonly type: "abort"; readonly sequence: number; readonly next: Mark; readonly operation: OperationId };
 
 const inlineBytes = (record: OperationRecord): number =>
   record.changes.reduce((sum, { content }) => sum + (content && "inline" in content.body ? content.sizeBytes : 0), 0);

@@ -1,7 +1,7 @@
 import { type IncarnationId, incarnationBytes } from "../model/operation.js";
 import { type Handle, unless, type Volume } from "../volume/volume.js";
 import { decodeFrame, FRAME_HEADER_BYTES, type Frame } from "./frame.js";
-import { type Position, segmentName } from "./position.js";
+import { JOURNAL_START, type Mark, type Position, segmentName } from "./position.js";
 
 /** How to take what follows the last valid record: `strict` looks through all of the segment for a sign that it was a
  * record once; `following` a live writer leaves it for the next time;
@@ -9,6 +9,16 @@ import { type Position, segmentName } from "./position.js";
 export type Reading = "strict" | "following" | "salvaging";
 
 const WINDOW_BYTES = 1024 * 1024;
+
+/** Which part of a journal is read; all of it unless said otherwise. */
+export interface Span {
+  /** Where to begin; with `sequence` undefined for the start of a segment of which no more is known. */
+  readonly from?: Omit<Mark, "sequence"> & { readonly sequence: number | undefined };
+  /** To end with the segment it begins in. */
+  readonly isOneSegment?: boolean;
+  /** How much is read at once: less where hardly anything is to be expected. */
+  readonly windowBytes?: number;
+}
 
 export interface LocatedFrame extends Frame {
   readonly at: Position;
@@ -31,9 +41,10 @@ export class JournalCorruptError extends Error {
  * and corruption otherwise.
  */
 export class JournalReader {
-  private segment = 1;
-  private offset = 0;
-  private sequence = 0;
+  private segment: number;
+  private offset: number;
+  /** Undefined until the first record of a segment in the middle says which it is. */
+  private sequence: number | undefined;
   private readonly id: Buffer;
   /** Whether later records say that what the last look stopped at is damaged, or was not to be seen yet. */
   isBlocked = false;
@@ -43,22 +54,26 @@ export class JournalReader {
     private readonly incarnation: IncarnationId,
     private readonly recordBytesMax: number,
     private readonly reading: Reading,
+    private readonly span: Span = {},
   ) {
     this.id = incarnationBytes(incarnation);
+    ({ segment: this.segment, offset: this.offset, sequence: this.sequence } = span.from ?? JOURNAL_START);
   }
 
   /** The frames that have come since the last call, a window at a time. */
   async *readOn(): AsyncGenerator<LocatedFrame[]> {
+    const windowBytes = this.span.windowBytes ?? WINDOW_BYTES;
     for (;;) {
-      const frames = await this.readWindow(WINDOW_BYTES);
+      const frames = await this.readWindow(windowBytes);
       if (frames.length > 0) {
         yield frames;
         continue;
       }
+      if (this.span.isOneSegment) return;
       const next = this.volume.control(segmentName(this.incarnation, this.segment + 1));
       if (!(await this.volume.stat(next))) return;
       // The writer begins a segment only after the last group of this one is durable, so look once more.
-      const last = await this.readWindow(WINDOW_BYTES);
+      const last = await this.readWindow(windowBytes);
       if (last.length > 0) {
         yield last;
         continue;
@@ -85,14 +100,15 @@ export class JournalReader {
         break;
       }
       if (frame === "short" || frame === undefined) {
-        if (this.reading === "strict" && !(await this.isTornTail(open, this.offset + at, sequence)))
+        if (this.reading === "strict" && !(await this.isTornTail(open, this.offset + at, sequence ?? 0)))
           return await this.readWindow(windowBytes); // it has come meanwhile
-        const next = this.reading === "strict" ? undefined : this.behindDamage(bytes, at, sequence);
+        const next = this.reading === "strict" ? undefined : this.behindDamage(bytes, at, sequence ?? -1);
         this.isBlocked = next !== undefined;
         if (!next || this.reading === "following") break;
         [at, sequence] = next;
         continue;
       }
+      sequence ??= frame.sequence - 1;
       if (frame.sequence !== sequence + 1)
         throw this.corrupt(at, `sequence ${frame.sequence} where ${sequence + 1} was due`);
       if (frame.durableSequence > sequence)

@@ -4,6 +4,15 @@ import type { Content } from "../model/content.js";
 import type { OperationId } from "../model/operation.js";
 import type { FilePath } from "../model/path.js";
 import type { ChangeKind, ExternalChange, OperationRecord, PathChange } from "../model/record.js";
+import type { Mark } from "./position.js";
+
+/** What a checkpoint says of one journal (storage.proto). */
+export interface Checkpoint {
+  /** Everything up to here is settled, durably; reading goes on here. */
+  readonly at: Mark;
+  readonly isFinal: boolean;
+  readonly foreignAborts: readonly OperationId[];
+}
 
 const KINDS: Record<ChangeKind, stored.ChangeKind> = {
   WRITE: stored.ChangeKind.WRITE,
@@ -128,6 +137,23 @@ export function decodeOperation(payload: Uint8Array): OperationRecord {
 
 export const encodeAbort = (operation: OperationId, reason: string): Uint8Array =>
   toBinary(stored.AbortRecordSchema, create(stored.AbortRecordSchema, { operationId: operation, reason }));
+
+/** The payload of a checkpoint's frame, whose sequence is `checkpoint.at.sequence`. */
+export const encodeCheckpoint = ({ at, isFinal, foreignAborts }: Checkpoint): Uint8Array =>
+  toBinary(
+    stored.CheckpointSchema,
+    create(stored.CheckpointSchema, {
+      segment: at.segment,
+      offset: BigInt(at.offset),
+      isFinal,
+      foreignAborts: [...foreignAborts],
+    }),
+  );
+
+export function decodeCheckpoint(sequence: number, payload: Uint8Array): Checkpoint {
+  const { segment, offset, isFinal, foreignAborts } = fromBinary(stored.CheckpointSchema, payload);
+  return { at: { sequence, segment, offset: Number(offset) }, isFinal, foreignAborts: foreignAborts as OperationId[] };
+}
 
 export const decodeAbort = (payload: Uint8Array): OperationId =>
   fromBinary(stored.AbortRecordSchema, payload).operationId as OperationId;

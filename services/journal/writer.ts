@@ -1,7 +1,7 @@
 import { type IncarnationId, incarnationBytes } from "../model/operation.js";
 import { DurabilityError, type Handle, type Volume } from "../volume/volume.js";
 import { encodeHeader, FRAME_HEADER_BYTES, FrameType } from "./frame.js";
-import { journalDirectory, type Position, segmentName } from "./position.js";
+import { journalDirectory, type Mark, type Position, segmentName } from "./position.js";
 
 export interface JournalLimits {
   /** A segment past this size is sealed and the next one begun. */
@@ -16,6 +16,14 @@ export interface JournalLimits {
 
 export interface Appended extends Position {
   readonly sequence: number;
+  /** Bytes of all records before it, in all segments. */
+  readonly bytesBefore: number;
+}
+
+/** The end of what is durable of a journal that is being written. */
+export interface JournalEnd extends Mark {
+  /** Bytes of all records up to there, in all segments. */
+  readonly bytes: number;
 }
 
 /** Whether a record may use the space that is kept for a full volume. */
@@ -45,6 +53,7 @@ export class JournalWriter {
   private durableSequence = 0;
   private segment = 0;
   private offset = 0;
+  private bytes = 0;
   private allocatedBytes = 0;
   private handle: Handle | undefined;
   private readonly id: Buffer;
@@ -72,6 +81,10 @@ export class JournalWriter {
     await writer.beginSegment();
     await writer.grow(limits.reserveBytes);
     return writer;
+  }
+
+  get end(): JournalEnd {
+    return { sequence: this.sequence, segment: this.segment, offset: this.offset, bytes: this.bytes };
   }
 
   /**
@@ -137,12 +150,14 @@ export class JournalWriter {
     const appended: Appended[] = [];
     let offset = this.offset;
     let sequence = this.sequence;
+    let bytes = this.bytes;
     for (const each of group) {
       sequence += 1;
       const frame = { ...each, sequence, durableSequence: this.durableSequence };
       buffers.push(encodeHeader(frame, this.id), each.payload);
-      appended.push({ incarnation: this.incarnation, segment: this.segment, offset, sequence });
+      appended.push({ incarnation: this.incarnation, segment: this.segment, offset, sequence, bytesBefore: bytes });
       offset += FRAME_HEADER_BYTES + each.payload.length;
+      bytes += FRAME_HEADER_BYTES + each.payload.length;
     }
     try {
       await this.open.writeAll(buffers, this.offset);
@@ -152,6 +167,7 @@ export class JournalWriter {
     }
     this.offset = offset;
     this.sequence = sequence;
+    this.bytes = bytes;
     this.durableSequence = sequence;
     for (const [at, each] of group.entries()) each.done(appended[at] as Appended);
   }

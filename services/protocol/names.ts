@@ -12,6 +12,7 @@ export const TOP_DIRECTORIES = [
   "births",
   "closed",
   "journal",
+  "checkpoints",
   "objects",
   "uploads",
   "incarnations",
@@ -23,6 +24,11 @@ export const stagedName = (operation: OperationId): string => `staging/${partsOf
 export const fencedName = (operation: OperationId): string => `fenced/${operation}`;
 export const committedName = (operation: OperationId): string => `committed/${operation}`;
 export const closedName = (incarnation: IncarnationId): string => `closed/${incarnation}`;
+/** Up to where the journal of this incarnation is settled. */
+export const checkpointName = (incarnation: IncarnationId): string => `checkpoints/${incarnation}`;
+/** What becomes a checkpoint, written by `incarnation`: used once, and gone with its staging directory. */
+export const checkpointDraftName = (incarnation: IncarnationId, number: number): string =>
+  `${stagingOf(incarnation)}/checkpoint.${number}`;
 export const incarnationName = (incarnation: IncarnationId): string => `incarnations/${incarnation}`;
 
 export const batonDirectory = (hash: PathHash): string => `batons/${hash.slice(0, 2)}/${hash.slice(2, 4)}`;

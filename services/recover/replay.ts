@@ -1,4 +1,5 @@
 import type { Journals } from "../journal/journals.js";
+import { JournalCorruptError } from "../journal/reader.js";
 import { sameBytes, sameXattrs } from "../model/content.js";
 import {
   type IncarnationId,
@@ -9,13 +10,25 @@ import {
   partsOf,
 } from "../model/operation.js";
 import { type FilePath, pathHash } from "../model/path.js";
+import { leavesNothing } from "../model/record.js";
 import { type Baton, type Batons, isFinished } from "../protocol/baton.js";
-import { type Head, type Heads, sameRights } from "../protocol/heads.js";
+import { type Head, type Heads, MissingRecordError, sameRights } from "../protocol/heads.js";
 import { type Incarnation, identityOf } from "../protocol/incarnation.js";
-import { bornName, DELETED, fencedName, generationName, removeTree, stagedName, stagingOf } from "../protocol/names.js";
+import {
+  bornName,
+  DELETED,
+  directoryLeaf,
+  fencedName,
+  generationName,
+  removeTree,
+  stagedName,
+  stagingOf,
+} from "../protocol/names.js";
 import { digestOf, type Store } from "../store/store.js";
 import { type LiveName, type Name, NotPlainError, unless, type Volume, went } from "../volume/volume.js";
-import { type History, historyOf, type Recorded } from "./history.js";
+import type { Checkpoints } from "./checkpoints.js";
+import type { History, PathHistory } from "./history.js";
+import { Past } from "./past.js";
 import type { Survivor } from "./survivor.js";
 
 export interface Replayed {
@@ -27,6 +40,8 @@ export interface Replayed {
 
 const REPAIR_ATTEMPTS_MAX = 1000;
 const PARALLEL = 8;
+/** Revisions from before the checkpoint that a live file is compared with; the newest of them is what was there then. */
+const OLDER_MAX = 16;
 
 /**
  * Brings a local volume back to what was acknowledged, after its host may have lost power: names may have gone back in
@@ -34,11 +49,14 @@ const PARALLEL = 8;
  * replicas may do it at once, each path under its baton, and again after being killed anywhere (I1, I7).
  */
 export class Replay {
+  /** Of what no checkpoint vouches for. */
   private history: History | undefined;
+  private wholeHistory: History | undefined;
 
   constructor(
     private readonly volume: Volume,
     private readonly journals: Journals,
+    private readonly checkpoints: Checkpoints,
     private readonly batons: Batons,
     private readonly heads: Heads,
     private readonly store: Store,
@@ -66,17 +84,53 @@ export class Replay {
     for (const name of (await this.volume.list(this.volume.control("committed"))) ?? [])
       if (before.has(partsOf(name as OperationId).incarnation)) await removeTree(this.volume, `committed/${name}`);
 
-    const history = await this.readHistory();
+    const past = await Past.read(this.journals, this.checkpoints, this.batons, "unsettled");
+    const history = past.history();
     this.history = history;
     for (const operation of history.leftOut) await this.journals.abort(operation, "left out after a power cut");
-    let republished = 0;
-    const queue = history.paths.keys();
-    const work = async (): Promise<void> => {
-      for (const path of queue) if (await this.repair(path)) republished += 1;
-    };
-    await Promise.all(Array.from({ length: PARALLEL }, work));
+    const republished = await this.repairAll(history);
+    await this.checkpoints.syncNames();
+    // None of them forgets an abort because of another one that is final only now: a cut may come before that.
+    for (const incarnation of before) {
+      const final = past.finalOf(incarnation);
+      if (final) await this.checkpoints.write(incarnation, final);
+    }
     for (const incarnation of before) await this.survivor.close(incarnation);
     return { paths: history.paths.size, republished, leftOut: history.leftOut.length };
+  }
+
+  /**
+   * Repairs all paths: what is to go before what comes, so that a file does not lie where a directory was made since;
+   * directories before what is in them; and those that were removed last, the deepest first. Returns how many live
+   * files were others than they should be.
+   */
+  private async repairAll({ paths }: History): Promise<number> {
+    const waves: Record<"gone" | "made" | "files" | "removed", FilePath[]> = {
+      gone: [],
+      made: [],
+      files: [],
+      removed: [],
+    };
+    for (const [path, { head }] of paths) {
+      const change = (await this.heads.headAt(path, head))?.change;
+      if (change?.kind === "MAKE_DIRECTORY") waves.made.push(path);
+      else if (change?.kind === "REMOVE_DIRECTORY") waves.removed.push(path);
+      else waves[change?.content ? "files" : "gone"].push(path);
+    }
+    let republished = 0;
+    const repair = async (queue: Iterator<FilePath>): Promise<void> => {
+      for (let next = queue.next(); !next.done; next = queue.next())
+        if (await this.repair(next.value)) republished += 1;
+    };
+    const together = (wave: FilePath[]) => {
+      const queue = wave.values();
+      return Promise.all(Array.from({ length: PARALLEL }, () => repair(queue)));
+    };
+    await together(waves.gone);
+    await repair(waves.made.sort().values());
+    await together(waves.files);
+    await repair(waves.removed.sort().reverse().values());
+    return republished;
   }
 
   /** The incarnations that cannot have outlived the cut: all of another start of this host. */
@@ -93,16 +147,17 @@ export class Replay {
     return (await identityOf(this.volume, incarnation))?.bootId === this.volume.bootId;
   }
 
-  private async readHistory(): Promise<History> {
-    const records: Recorded[] = [];
-    const aborted = new Set<OperationId>();
-    for (const incarnation of await this.journals.incarnations()) {
-      for await (const scanned of this.journals.scan(incarnation)) {
-        if (scanned.type === "abort") aborted.add(scanned.operation);
-        else records.push(essence(scanned.record));
-      }
-    }
-    return historyOf(records, aborted);
+  /**
+   * The history of a path that a repair was begun on; undefined when there is none. Most often it is the one that was
+   * read in the replay. Whoever meets an unfinished repair of a replayer that died later, when all is settled, has to
+   * read everything.
+   */
+  private async historyOf(path: FilePath): Promise<PathHistory | undefined> {
+    this.history ??= (await Past.read(this.journals, this.checkpoints, this.batons, "unsettled")).history();
+    const known = this.history.paths.get(path);
+    if (known) return known;
+    this.wholeHistory ??= (await Past.read(this.journals, this.checkpoints, this.batons, "all")).history();
+    return this.wholeHistory.paths.get(path);
   }
 
   /**
@@ -110,8 +165,7 @@ export class Replay {
    * Called for unfinished repairs of others, too: what their baton calls the last operation may be out of date.
    */
   async repair(path: FilePath): Promise<boolean> {
-    this.history ??= await this.readHistory();
-    const known = this.history.paths.get(path);
+    const known = await this.historyOf(path);
     if (!known) return false;
     const hash = pathHash(path);
     for (let attempt = 0; attempt < REPAIR_ATTEMPTS_MAX; attempt++) {
@@ -122,7 +176,7 @@ export class Replay {
       }
       await this.batons.keepBorn(hash);
       if (await this.belongsToAfter(seen)) return false;
-      const operation = known.chain.at(-1) ?? NO_OPERATION;
+      const operation = known.head;
       const head = await this.heads.headAt(path, operation);
       const isLive = await this.holds(path, head);
       const isSettled = isFinished(seen) && seen.last === operation && seen.epoch >= known.epoch;
@@ -139,14 +193,16 @@ export class Replay {
   /** One try; false when somebody else moved the baton or stopped us. */
   private async repairUnder(path: FilePath, seen: Baton, settled: Baton, head: Head | undefined): Promise<boolean> {
     const operation = this.incarnation.nextRepair();
-    const staged = this.volume.control(stagedName(operation));
-    await this.stage(staged, head);
+    await this.stage(operation, head);
     const taken = { ...settled, owner: operation, last: seen.last };
     if (!(await this.batons.move(seen, taken))) {
       await removeTree(this.volume, stagedName(operation));
       return false;
     }
-    const done = head?.change.content ? await this.publish(path, staged) : await this.remove(path, operation);
+    const done =
+      head && !leavesNothing(head.change)
+        ? await this.publish(path, operation, head)
+        : await this.remove(path, operation, head);
     return done && (await this.batons.move(taken, settled));
   }
 
@@ -155,11 +211,15 @@ export class Replay {
     await went(this.volume.rename(source, this.volume.control(fencedName(owner))), ["ENOENT"]);
   }
 
-  /** The staged name: a copy of the head's content, or the directory into which a deleted file is moved. */
-  private async stage(staged: Name, head: Head | undefined): Promise<void> {
+  /** The staged name: a copy of the head's content, or a directory: with the one that is to be made, and to move into. */
+  private async stage(operation: OperationId, head: Head | undefined): Promise<void> {
+    const staged = this.volume.control(stagedName(operation));
     const content = head?.change.content;
     if (!head || !content) {
       await this.volume.makeDirectory(staged);
+      if (head?.change.kind !== "MAKE_DIRECTORY") return;
+      const made = this.volume.control(`${stagedName(operation)}/${directoryLeaf(0)}`);
+      await this.volume.makeDirectory(made, head.change.directoryMode);
       return;
     }
     await using handle = await this.volume.create(staged);
@@ -172,20 +232,34 @@ export class Replay {
     await handle.sync();
   }
 
-  private async publish(path: FilePath, staged: Name): Promise<boolean> {
+  private async publish(path: FilePath, operation: OperationId, { change }: Head): Promise<boolean> {
     const { live } = await this.volume.locateWithParents(path);
     await using target = live;
     await this.keepUnknown(path, target);
-    return await went(this.volume.rename(staged, target), ["ENOENT"]);
+    const staged = stagedName(operation);
+    if (change.content) {
+      // One that was removed before the file was written, and came back empty.
+      await went(this.volume.removeDirectory(target), ["ENOENT", "ENOTDIR", "ENOTEMPTY", "EEXIST"]);
+      return await went(this.volume.rename(this.volume.control(staged), target), ["ENOENT"]);
+    }
+    const gone = this.volume.control(`${staged}/${DELETED}`);
+    if (!(await went(this.volume.rename(target, gone), ["ENOENT"])) && (await this.volume.stat(target))) return false;
+    const made = await went(this.volume.rename(this.volume.control(`${staged}/${directoryLeaf(0)}`), target), [
+      "ENOENT",
+    ]);
+    await removeTree(this.volume, staged);
+    return made;
   }
 
-  private async remove(path: FilePath, operation: OperationId): Promise<boolean> {
+  private async remove(path: FilePath, operation: OperationId, head: Head | undefined): Promise<boolean> {
     const live = await unless(["ENOENT"], this.volume.locate(path));
     if (live) {
       await using held = live;
       await this.keepUnknown(path, held);
       const gone = this.volume.control(`${stagedName(operation)}/${DELETED}`);
       if (!(await went(this.volume.rename(held, gone), ["ENOENT"])) && (await this.volume.stat(held))) return false;
+      if (head?.change.kind === "REMOVE_DIRECTORY")
+        await went(this.volume.removeDirectory(gone), ["ENOENT", "ENOTEMPTY", "EEXIST", "ENOTDIR"]);
       // Put there from outside after we looked: not ours to remove.
       if ((await this.volume.stat(gone))?.type === "directory") await this.keepFound(operation, gone);
     }
@@ -203,15 +277,24 @@ export class Replay {
   private async keepUnknown(path: FilePath, live: LiveName): Promise<void> {
     const stats = await this.volume.stat(live);
     if (stats?.type !== "file" || stats.sizeBytes === 0) return;
-    const known = this.history?.paths.get(path)?.chain ?? [];
     const sha256 = await this.digestAt(live, stats.sizeBytes);
-    for (const operation of known.toReversed()) {
-      const head = await this.heads.headAt(path, operation);
-      if (sha256 && head?.change.content && sameBytes(sha256, head.change.content.sha256)) return;
-    }
+    if (sha256 && (await this.isRevision(path, sha256))) return;
     await went(this.volume.makeDirectory(this.volume.control("found")), ["EEXIST"]);
     const name = `found/${pathHash(path)}.${stats.inode}.${stats.mtimeNs}`;
     await went(this.volume.link(live, this.volume.control(name)), ["EEXIST", "ENOENT"]);
+  }
+
+  /** Whether a content is that of a revision which names may have gone back to: any since the checkpoint, or one before. */
+  private async isRevision(path: FilePath, sha256: Buffer): Promise<boolean> {
+    const known = await this.historyOf(path);
+    const stepsMax = (known?.chain.length ?? 0) + OLDER_MAX;
+    let operation = known?.head ?? NO_OPERATION;
+    for (let step = 0; step < stepsMax && operation !== NO_OPERATION; step++) {
+      const head = await this.heads.headAt(path, operation).catch(ignoreDamaged);
+      if (head?.change.content && sameBytes(sha256, head.change.content.sha256)) return true;
+      operation = head?.change.baseOperation ?? NO_OPERATION;
+    }
+    return false;
   }
 
   /**
@@ -226,15 +309,22 @@ export class Replay {
       throw error;
     });
     if (live === "outside") return true;
-    if (!live) return content === undefined;
+    if (!live) return leavesNothing(head.change);
     await using held = live;
     const stats = await this.volume.stat(held);
+    if (stats?.type === "directory") return head.change.kind === "MAKE_DIRECTORY" || !(await this.cameBack(path, head));
     if (stats && stats.type !== "file") return true;
-    if (!content || !stats) return !content && !stats;
+    if (!content || !stats) return !stats && leavesNothing(head.change);
     if (stats.sizeBytes !== content.sizeBytes || !sameRights(content, stats)) return false;
     if (!sameXattrs(await this.volume.xattrs(held), content.xattrs)) return false;
     const sha256 = await this.digestAt(held, stats.sizeBytes);
     return sha256 !== undefined && sameBytes(sha256, content.sha256);
+  }
+
+  /** Whether a directory may be one of ours that names went back to: then it is empty once what was in it is gone. */
+  private async cameBack(path: FilePath, { change }: Head): Promise<boolean> {
+    if (change.kind !== "REMOVE_DIRECTORY" && !change.content) return false;
+    return (await this.volume.listLive(path)).length === 0;
   }
 
   private async digestAt(live: LiveName, sizeBytes: number): Promise<Buffer | undefined> {
@@ -271,10 +361,11 @@ export class Replay {
   }
 }
 
-const essence = ({ operation, changes }: Recorded): Recorded => ({
-  operation,
-  changes: changes.map(({ path, epoch, baseOperation }) => ({ path, epoch, baseOperation })),
-});
+/** A damaged record of long ago is no reason not to repair a path: what cannot be compared with it is kept. */
+function ignoreDamaged(error: unknown): undefined {
+  if (!(error instanceof JournalCorruptError || error instanceof MissingRecordError)) throw error;
+  return undefined;
+}
 
 /** `<number>.<boot id>`. */
 function parseGeneration(name: string): { number: number; bootId: string } {

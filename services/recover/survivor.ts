@@ -1,5 +1,7 @@
 import type { Index } from "../index/index.js";
 import type { Journals } from "../journal/journals.js";
+import { JOURNAL_START } from "../journal/position.js";
+import type { Checkpoint } from "../journal/record.js";
 import {
   type IncarnationId,
   isIncarnationId,
@@ -16,6 +18,7 @@ import { type Incarnation, identityOf } from "../protocol/incarnation.js";
 import { bornName, closedName, incarnationName, removeTree, stagingOf } from "../protocol/names.js";
 import type { Settler } from "../protocol/settle.js";
 import { type Volume, went } from "../volume/volume.js";
+import type { Checkpoints } from "./checkpoints.js";
 
 interface Watched {
   sign: string;
@@ -36,6 +39,7 @@ export class Survivor {
   constructor(
     private readonly volume: Volume,
     private readonly journals: Journals,
+    private readonly checkpoints: Checkpoints,
     private readonly index: Index,
     private readonly batons: Batons,
     private readonly heads: Heads,
@@ -87,8 +91,11 @@ export class Survivor {
   async end(incarnation: IncarnationId): Promise<void> {
     await this.emptyStaging(incarnation);
     await this.finishDecided(incarnation);
-    await this.settleJournaled(incarnation);
+    const final = await this.settleJournaled(incarnation);
     await this.onDeath(incarnation);
+    // Before it is closed, so that a survivor killed before this is repeated by the next.
+    await this.checkpoints.syncNames();
+    await this.checkpoints.write(incarnation, final);
     await this.close(incarnation);
   }
 
@@ -124,11 +131,13 @@ export class Survivor {
    * whoever holds it open publishes through it.
    */
   private async emptyStaging(incarnation: IncarnationId): Promise<void> {
-    const staging = this.volume.control(stagingOf(incarnation));
+    const staging = stagingOf(incarnation);
     for (let attempt = 0; attempt < REMOVE_ATTEMPTS_MAX; attempt++) {
-      for (const name of (await this.volume.list(staging)) ?? [])
+      for (const name of (await this.volume.list(this.volume.control(staging))) ?? [])
         if (isOperationId(name)) await this.settler.fence(name);
-      if (await went(this.volume.removeDirectory(staging), ["ENOTEMPTY", "EEXIST"]).catch(absent)) return;
+        else await went(this.volume.unlink(this.volume.control(`${staging}/${name}`)), ["ENOENT"]);
+      if (await went(this.volume.removeDirectory(this.volume.control(staging)), ["ENOTEMPTY", "EEXIST"]).catch(absent))
+        return;
     }
     throw new Error(`${stagingOf(incarnation)} does not become empty`);
   }
@@ -142,15 +151,24 @@ export class Survivor {
 
   /**
    * Moves on every baton that names an unfinished operation of it, and says of those that were stopped with a record
-   * that they are. What Redis says decides nothing here: it only spares paths that are indexed.
+   * that they are. What Redis says decides nothing here: it only spares paths that are indexed. Returns what its final
+   * checkpoint says once all that is durable.
    */
-  private async settleJournaled(incarnation: IncarnationId): Promise<void> {
+  private async settleJournaled(incarnation: IncarnationId): Promise<Checkpoint> {
     const indexed = await this.index.watermark(incarnation).catch(() => 0);
+    const last = await this.checkpoints.read(incarnation);
+    // What is before it needs no settling, but may need to be indexed.
+    const from = last && last.at.sequence <= indexed ? last : undefined;
+    const foreignAborts = new Set(last?.foreignAborts);
+    let at = from?.at ?? JOURNAL_START;
     const journaled = new Set<OperationId>();
     const paths = new Map<FilePath, "indexed" | "open">();
-    for await (const scanned of this.journals.scan(incarnation)) {
-      if (scanned.type === "abort") journaled.delete(scanned.operation);
-      else {
+    for await (const scanned of this.journals.scan(incarnation, from)) {
+      at = scanned.next;
+      if (scanned.type === "abort") {
+        journaled.delete(scanned.operation);
+        if (partsOf(scanned.operation).incarnation !== incarnation) foreignAborts.add(scanned.operation);
+      } else {
         journaled.add(scanned.record.operation);
         for (const { path } of scanned.record.changes)
           paths.set(path, scanned.sequence <= indexed ? (paths.get(path) ?? "indexed") : "open");
@@ -164,6 +182,7 @@ export class Survivor {
       await this.passOn(path, incarnation);
       if (state === "open") await this.indexPath(path);
     }
+    return { at, isFinal: true, foreignAborts: await this.checkpoints.stillNeeded([...foreignAborts]) };
   }
 
   private async fencedOf(incarnation: IncarnationId): Promise<OperationId[]> {
@@ -187,6 +206,7 @@ export class Survivor {
     let head = baton && (await this.heads.headAt(path, baton.last));
     while (head && head.change.revision > indexed) {
       chain.push({ ...head.record, changes: [head.change] });
+      if (head.change.baseRevision <= indexed) break; // without looking for a record that may lie far back
       head = await this.heads.headAt(path, head.change.baseOperation);
     }
     for (const record of chain.reverse()) await this.index.apply([record]);

@@ -60,9 +60,10 @@ export class Cluster {
     return replica;
   }
 
-  /** Starts a replica; in the place of `at` when given. */
-  async add(at = this.running.length): Promise<Running> {
-    const { cleanup, volume, redis, config } = this;
+  /** Starts a replica; in the place of `at` when given, with other settings when given. */
+  async add(at = this.running.length, other: Readonly<Record<string, unknown>> = {}): Promise<Running> {
+    const { cleanup, volume, redis } = this;
+    const config = { ...this.config, ...other };
     const replica = await startReplica({
       cleanup,
       volume,

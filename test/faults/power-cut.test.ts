@@ -1,18 +1,20 @@
 import assert from "node:assert/strict";
-import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Cleanup } from "../cluster/cleanup.js";
 import { Cluster } from "../crash/cluster.js";
 import { Caller, Ledger } from "../crash/ledger.js";
+import { pretendReboot } from "../recover/copy.js";
 import { Disk, type FileSystem, whyNoDisk } from "./disk.js";
 
 const CUTS = Number(process.env.SAFEFILE_TEST_CUTS ?? 3);
 const FILE_SYSTEMS = (process.env.SAFEFILE_TEST_FILE_SYSTEMS ?? "ext4").split(",") as FileSystem[];
 const WRITERS = 6;
 const SIZES = [150, 4_096, 20_000, 90_000];
-const OTHER_BOOT = "00000000-0000-4000-8000-000000000000";
+/** How often the replica under load says what is settled: hardly ever, and so often that cuts fall into it. */
+const CHECKPOINTS_MS = [3_600_000, 500, 50];
 
 for (const fileSystem of FILE_SYSTEMS) {
   const skip = whyNoDisk(fileSystem) ?? false;
@@ -25,6 +27,7 @@ for (const fileSystem of FILE_SYSTEMS) {
     const volume = path.join(disk.live, "volume");
     await mkdir(volume);
     const cluster = await Cluster.start(cleanup, 1, {}, volume);
+    const intervals: number[] = [];
     const ledger = new Ledger();
     const done = new AbortController();
     cleanup.defer(() => done.abort());
@@ -42,9 +45,15 @@ for (const fileSystem of FILE_SYSTEMS) {
     const work = Promise.all(writers);
     work.catch(() => done.abort());
     let republished = 0;
+    let replayed = 0;
     let checked = 0;
     for (let round = 0; round < CUTS && !done.signal.aborted; round++) {
-      await sleep(150 + Math.random() * 400);
+      // Killed and started anew, so that some cuts find several journals, and some that a survivor ended.
+      const checkpointMs = CHECKPOINTS_MS[Math.floor(Math.random() * CHECKPOINTS_MS.length)] as number;
+      intervals.push(checkpointMs);
+      await cluster.running[0]?.replica.kill();
+      await cluster.add(0, { checkpointMs });
+      await sleep(150 + Math.random() * 600);
       // What was acknowledged before the cut has to be there after it; what was open may be.
       const before = ledger.snapshot();
       const cut = disk.cut();
@@ -53,9 +62,11 @@ for (const fileSystem of FILE_SYSTEMS) {
       pause = looking.promise;
       try {
         const root = path.join(cut.mount(after), "volume");
-        await pretendOtherBoot(root);
+        // The copy is looked at by the same kernel: its names must say that another start of it wrote them.
+        await pretendReboot(root);
         const restarted = await Cluster.start(after, 1, {}, root);
         const logs = restarted.running[0]?.replica.logs() ?? "";
+        replayed += Number(/"paths":(\d+)/.exec(logs)?.[1] ?? 0);
         republished += Number(/"republished":(\d+)/.exec(logs)?.[1] ?? 0);
         assert.match(logs, /replayed after a restart of the host/);
         checked += (await before.check(restarted.clients[0] as (typeof restarted.clients)[0])).revisions;
@@ -67,22 +78,8 @@ for (const fileSystem of FILE_SYSTEMS) {
     done.abort();
     await work;
     t.diagnostic(
-      `${CUTS} cuts, ${ledger.committed} acknowledged, ${checked} revisions read back, ${republished} files published again`,
+      `${CUTS} cuts, ${ledger.committed} acknowledged, ${checked} revisions read back, ${replayed} paths looked at, ${republished} files published again; checkpoints every ${intervals} ms`,
     );
     assert(ledger.committed > CUTS * 5);
   });
-}
-
-/** The copy is looked at by the same kernel: its names must say that another start of it wrote them. */
-async function pretendOtherBoot(root: string): Promise<void> {
-  const control = path.join(root, ".safefile");
-  for (const name of await readdir(path.join(control, "generations"))) {
-    const number = name.slice(0, name.indexOf("."));
-    await rename(path.join(control, "generations", name), path.join(control, "generations", `${number}.${OTHER_BOOT}`));
-  }
-  for (const name of await readdir(path.join(control, "incarnations"))) {
-    const file = path.join(control, "incarnations", name);
-    const text = await readFile(file, "utf8");
-    await writeFile(file, text.replace(/"bootId":"[^"]*"/, `"bootId":"${OTHER_BOOT}"`));
-  }
 }

@@ -44,6 +44,8 @@ export interface CoreOptions {
   readonly tamper?: Tamper;
   /** How long an incarnation must be silent to count as dead. */
   readonly deadMs?: number;
+  /** Settings other than the defaults. */
+  readonly config?: Partial<Config>;
   /** Where its index is; that of the world unless given. */
   readonly indexUrl?: string;
 }
@@ -55,7 +57,12 @@ export type Core = Awaited<ReturnType<typeof startCore>>;
 
 async function startCore(root: string, redisUrl: string, options: CoreOptions) {
   const { deadMs = 600_000 } = options;
-  const config: Config = { ...schema.parse({}), incarnationDeadMs: deadMs, journalGrowBytes: 256 * 1024 };
+  const config: Config = {
+    ...schema.parse({}),
+    incarnationDeadMs: deadMs,
+    journalGrowBytes: 256 * 1024,
+    ...options.config,
+  };
   /** Why this replica would have left: a flush or close that failed. */
   const left: unknown[] = [];
   /** What was only logged. */
@@ -119,6 +126,11 @@ export class World {
   static async start(t: TestContext): Promise<World> {
     const cleanup = Cleanup.of(t);
     return new World(cleanup, await tempVolume(cleanup), await startRedis({ cleanup }));
+  }
+
+  /** The same with another directory: a copy of the volume, say. */
+  on(root: string): World {
+    return new World(this.cleanup, root, this.redis);
   }
 
   async core(options: CoreOptions = {}): Promise<Core> {

@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file safefile/storage/v1/storage.proto.
  */
 export const file_safefile_storage_v1_storage: GenFile = /*@__PURE__*/
-  fileDesc("CiFzYWZlZmlsZS9zdG9yYWdlL3YxL3N0b3JhZ2UucHJvdG8SE3NhZmVmaWxlLnN0b3JhZ2UudjEimQIKD09wZXJhdGlvblJlY29yZBIUCgxvcGVyYXRpb25faWQYASABKAkSEgoKcmVxdWVzdF9pZBgCIAEoCRIWCg5yZXF1ZXN0X3NoYTI1NhgDIAEoDBIPCgd0aW1lX21zGAQgASgDEjAKB2NoYW5nZXMYBSADKAsyHy5zYWZlZmlsZS5zdG9yYWdlLnYxLlBhdGhDaGFuZ2USQAoGbGFiZWxzGAYgAygLMjAuc2FmZWZpbGUuc3RvcmFnZS52MS5PcGVyYXRpb25SZWNvcmQuTGFiZWxzRW50cnkSEAoIdHJhY2VfaWQYByABKAwaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKCAwoKUGF0aENoYW5nZRIMCgRwYXRoGAEgASgJEi0KBGtpbmQYAiABKA4yHy5zYWZlZmlsZS5zdG9yYWdlLnYxLkNoYW5nZUtpbmQSDQoFZXBvY2gYAyABKAQSGQoRYmFzZV9vcGVyYXRpb25faWQYBCABKAkSFQoNYmFzZV9yZXZpc2lvbhgFIAEoAxIQCghyZXZpc2lvbhgGIAEoAxItCgdjb250ZW50GAcgASgLMhwuc2FmZWZpbGUuc3RvcmFnZS52MS5Db250ZW50EjUKCGV4dGVybmFsGAggASgLMiMuc2FmZWZpbGUuc3RvcmFnZS52MS5FeHRlcm5hbENoYW5nZRITCgtjcmVhdGVfb25seRgJIAEoCBINCgVpbm9kZRgKIAEoBBIQCghtdGltZV9ucxgLIAEoAxIXCg9zb3VyY2VfcmV2aXNpb24YDCABKAMSFwoPYmFja3VwX3JldmlzaW9uGA0gASgDEhYKDmRpcmVjdG9yeV9tb2RlGA4gASgNIuoBCgdDb250ZW50Eg4KBnNoYTI1NhgBIAEoDBISCgpzaXplX2J5dGVzGAIgASgDEgwKBG1vZGUYAyABKA0SEAoGaW5saW5lGAQgASgMSAASEAoGb2JqZWN0GAUgASgJSAASOAoGeGF0dHJzGAYgAygLMiguc2FmZWZpbGUuc3RvcmFnZS52MS5Db250ZW50LlhhdHRyc0VudHJ5EgsKA3VpZBgHIAEoDRILCgNnaWQYCCABKA0aLQoLWGF0dHJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgMOgI4AUIGCgRib2R5IlAKDkV4dGVybmFsQ2hhbmdlEg8KB2RlbGV0ZWQYASABKAgSLQoHY29udGVudBgCIAEoCzIcLnNhZmVmaWxlLnN0b3JhZ2UudjEuQ29udGVudCIzCgtBYm9ydFJlY29yZBIUCgxvcGVyYXRpb25faWQYASABKAkSDgoGcmVhc29uGAIgASgJKsQCCgpDaGFuZ2VLaW5kEhsKF0NIQU5HRV9LSU5EX1VOU1BFQ0lGSUVEEAASFQoRQ0hBTkdFX0tJTkRfV1JJVEUQARIWChJDSEFOR0VfS0lORF9ERUxFVEUQAhIYChRDSEFOR0VfS0lORF9ST0xMQkFDSxADEhcKE0NIQU5HRV9LSU5EX1JFU1RPUkUQBBIUChBDSEFOR0VfS0lORF9NT1ZFEAUSFAoQQ0hBTkdFX0tJTkRfQ09QWRAGEhYKEkNIQU5HRV9LSU5EX0FQUEVORBAHEhUKEUNIQU5HRV9LSU5EX1BBVENIEAgSGgoWQ0hBTkdFX0tJTkRfQVRUUklCVVRFUxAJEh4KGkNIQU5HRV9LSU5EX01BS0VfRElSRUNUT1JZEAoSIAocQ0hBTkdFX0tJTkRfUkVNT1ZFX0RJUkVDVE9SWRALYgZwcm90bzM");
+  fileDesc("CiFzYWZlZmlsZS9zdG9yYWdlL3YxL3N0b3JhZ2UucHJvdG8SE3NhZmVmaWxlLnN0b3JhZ2UudjEimQIKD09wZXJhdGlvblJlY29yZBIUCgxvcGVyYXRpb25faWQYASABKAkSEgoKcmVxdWVzdF9pZBgCIAEoCRIWCg5yZXF1ZXN0X3NoYTI1NhgDIAEoDBIPCgd0aW1lX21zGAQgASgDEjAKB2NoYW5nZXMYBSADKAsyHy5zYWZlZmlsZS5zdG9yYWdlLnYxLlBhdGhDaGFuZ2USQAoGbGFiZWxzGAYgAygLMjAuc2FmZWZpbGUuc3RvcmFnZS52MS5PcGVyYXRpb25SZWNvcmQuTGFiZWxzRW50cnkSEAoIdHJhY2VfaWQYByABKAwaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKCAwoKUGF0aENoYW5nZRIMCgRwYXRoGAEgASgJEi0KBGtpbmQYAiABKA4yHy5zYWZlZmlsZS5zdG9yYWdlLnYxLkNoYW5nZUtpbmQSDQoFZXBvY2gYAyABKAQSGQoRYmFzZV9vcGVyYXRpb25faWQYBCABKAkSFQoNYmFzZV9yZXZpc2lvbhgFIAEoAxIQCghyZXZpc2lvbhgGIAEoAxItCgdjb250ZW50GAcgASgLMhwuc2FmZWZpbGUuc3RvcmFnZS52MS5Db250ZW50EjUKCGV4dGVybmFsGAggASgLMiMuc2FmZWZpbGUuc3RvcmFnZS52MS5FeHRlcm5hbENoYW5nZRITCgtjcmVhdGVfb25seRgJIAEoCBINCgVpbm9kZRgKIAEoBBIQCghtdGltZV9ucxgLIAEoAxIXCg9zb3VyY2VfcmV2aXNpb24YDCABKAMSFwoPYmFja3VwX3JldmlzaW9uGA0gASgDEhYKDmRpcmVjdG9yeV9tb2RlGA4gASgNIuoBCgdDb250ZW50Eg4KBnNoYTI1NhgBIAEoDBISCgpzaXplX2J5dGVzGAIgASgDEgwKBG1vZGUYAyABKA0SEAoGaW5saW5lGAQgASgMSAASEAoGb2JqZWN0GAUgASgJSAASOAoGeGF0dHJzGAYgAygLMiguc2FmZWZpbGUuc3RvcmFnZS52MS5Db250ZW50LlhhdHRyc0VudHJ5EgsKA3VpZBgHIAEoDRILCgNnaWQYCCABKA0aLQoLWGF0dHJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgMOgI4AUIGCgRib2R5IlAKDkV4dGVybmFsQ2hhbmdlEg8KB2RlbGV0ZWQYASABKAgSLQoHY29udGVudBgCIAEoCzIcLnNhZmVmaWxlLnN0b3JhZ2UudjEuQ29udGVudCIzCgtBYm9ydFJlY29yZBIUCgxvcGVyYXRpb25faWQYASABKAkSDgoGcmVhc29uGAIgASgJIlcKCkNoZWNrcG9pbnQSDwoHc2VnbWVudBgBIAEoDRIOCgZvZmZzZXQYAiABKAQSEAoIaXNfZmluYWwYAyABKAgSFgoOZm9yZWlnbl9hYm9ydHMYBCADKAkqxAIKCkNoYW5nZUtpbmQSGwoXQ0hBTkdFX0tJTkRfVU5TUEVDSUZJRUQQABIVChFDSEFOR0VfS0lORF9XUklURRABEhYKEkNIQU5HRV9LSU5EX0RFTEVURRACEhgKFENIQU5HRV9LSU5EX1JPTExCQUNLEAMSFwoTQ0hBTkdFX0tJTkRfUkVTVE9SRRAEEhQKEENIQU5HRV9LSU5EX01PVkUQBRIUChBDSEFOR0VfS0lORF9DT1BZEAYSFgoSQ0hBTkdFX0tJTkRfQVBQRU5EEAcSFQoRQ0hBTkdFX0tJTkRfUEFUQ0gQCBIaChZDSEFOR0VfS0lORF9BVFRSSUJVVEVTEAkSHgoaQ0hBTkdFX0tJTkRfTUFLRV9ESVJFQ1RPUlkQChIgChxDSEFOR0VfS0lORF9SRU1PVkVfRElSRUNUT1JZEAtiBnByb3RvMw");
 
 /**
  * The payload of an OPERATION frame of the journal: everything needed to publish the operation again, and to
@@ -325,6 +325,50 @@ export type AbortRecord = Message<"safefile.storage.v1.AbortRecord"> & {
  */
 export const AbortRecordSchema: GenMessage<AbortRecord> = /*@__PURE__*/
   messageDesc(file_safefile_storage_v1_storage, 4);
+
+/**
+ * The payload of the one CHECKPOINT frame of `checkpoints/<incarnation>`; the frame's sequence is the newest record
+ * of that incarnation's journal that it speaks of. That record and all before it are settled: published with their
+ * batons passed on, or aborted with their batons passed back; and everything that settled them is durable.
+ *
+ * @generated from message safefile.storage.v1.Checkpoint
+ */
+export type Checkpoint = Message<"safefile.storage.v1.Checkpoint"> & {
+  /**
+   * The segment of the journal in which reading goes on. Counted from 1.
+   *
+   * @generated from field: uint32 segment = 1;
+   */
+  segment: number;
+
+  /**
+   * Where in it, in bytes.
+   *
+   * @generated from field: uint64 offset = 2;
+   */
+  offset: bigint;
+
+  /**
+   * Whether the incarnation was over when this was written, by whoever ended it.
+   *
+   * @generated from field: bool is_final = 3;
+   */
+  isFinal: boolean;
+
+  /**
+   * Operations of other incarnations whose abort records are in the part that is not read any more.
+   *
+   * @generated from field: repeated string foreign_aborts = 4;
+   */
+  foreignAborts: string[];
+};
+
+/**
+ * Describes the message safefile.storage.v1.Checkpoint.
+ * Use `create(CheckpointSchema)` to create a new message.
+ */
+export const CheckpointSchema: GenMessage<Checkpoint> = /*@__PURE__*/
+  messageDesc(file_safefile_storage_v1_storage, 5);
 
 /**
  * What kind of change made a revision.
