@@ -131,6 +131,10 @@ export class FakeServer {
   }
 }
 
+const unplanted: Handler = () => {
+  throw fault(grpc.status.INTERNAL, "INTERNAL", "the fake has nothing planted for this call");
+};
+
 function handlers(fake: FakeServer): Record<string, Handler> {
   const file = (path: string) => {
     const stored = fake.head(path);
@@ -220,6 +224,15 @@ function handlers(fake: FakeServer): Record<string, Handler> {
       if (count === 0) throw notFound(path);
       reply(null, { revisions: Array.from({ length: count }, (_, at) => revisionOf(fake, path, count - at)) });
     },
+    // These are only ever planted.
+    AppendFile: unplanted,
+    PatchFile: unplanted,
+    SetAttributes: unplanted,
+    MoveFile: unplanted,
+    CopyFile: unplanted,
+    MakeDirectory: unplanted,
+    ExecuteTransaction: unplanted,
+    WriteFiles: unplanted,
     RollbackFile(call, reply) {
       const { path, options, revision } = call.request as RollbackFileRequest;
       const stored = fake.files.get(path)?.[Number(revision) - 1];

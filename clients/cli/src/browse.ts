@@ -1,6 +1,16 @@
 import { type FileInfo, FileType, type Revision, RevisionKind } from "@safefile/client";
 import { type CommandContext, filePath, volumePath } from "./command-context.js";
-import { fileDocument, hex, modeText, nameOf, revisionDocument, sizeText, timeText } from "./shown.js";
+import {
+  entryDocument,
+  fileDocument,
+  hex,
+  modeText,
+  nameOf,
+  revisionDocument,
+  sizeText,
+  timeText,
+  xattrText,
+} from "./shown.js";
 
 export interface LsOptions {
   readonly recursive?: boolean;
@@ -13,11 +23,11 @@ export async function ls({ client, output, signal }: CommandContext, typed: stri
   const line = (file: FileInfo, name: string) => (options.long ? longLine(file, name) : shortLine(file, name));
   if (path !== "") {
     const file = await client.stat(path, { signal });
-    if (file.type !== FileType.DIRECTORY) return output.item(fileDocument(file), line(file, path));
+    if (file.type !== FileType.DIRECTORY) return output.item(entryDocument(file), line(file, path));
   }
   for await (const file of client.list(path, { recursive: options.recursive ?? false, signal })) {
     const name = path === "" ? file.path : file.path.slice(path.length + 1);
-    await output.item(fileDocument(file), line(file, name));
+    await output.item(entryDocument(file), line(file, name));
   }
 }
 
@@ -37,6 +47,7 @@ export async function stat({ client, output, signal }: CommandContext, typed: st
       ["operation", file.operationId || "none"],
       ["etag", file.etag],
       ["sha256", hex(file.sha256) || "unknown until it is read"],
+      ...Object.entries(file.xattrs).map(([name, value]): [string, string] => ["xattr", `${name}=${xattrText(value)}`]),
     );
   }
   await output.result(fileDocument(file), ...rows.map(([name, value]) => `${name.padEnd(10)}${value}`));

@@ -1,6 +1,6 @@
-import type { ChangeOptions } from "@safefile/client";
+import { type ChangeOptions, type MutationResult, RevisionKind } from "@safefile/client";
 import { type CommandContext, filePath } from "./command-context.js";
-import { resultDocument } from "./shown.js";
+import { msOf, resultDocument } from "./shown.js";
 
 export interface ChangeFlags {
   readonly requestId?: string;
@@ -18,9 +18,20 @@ export async function rm(
   const path = filePath(typed);
   const recursive = options.recursive ?? false;
   const result = await client.remove(path, { ...changeOptions(options), recursive, signal });
-  const { backupRevision } = result;
-  const undo = backupRevision > 0n ? `; undo with \`safefile rollback ${path} ${backupRevision}\`` : "";
-  await output.result(resultDocument(result), `${path} is deleted${undo}`);
+  const undo = undoOf(path, result);
+  await output.result(
+    resultDocument(result),
+    `${path} is deleted${undo === undefined ? "" : `; undo with \`${undo}\``}`,
+  );
+}
+
+/** The command that brings back what was deleted. */
+function undoOf(path: string, { revision, backupRevision }: MutationResult): string | undefined {
+  if (backupRevision > 0n) return `safefile rollback ${path} ${backupRevision}`;
+  if (revision?.kind !== RevisionKind.REMOVE_DIRECTORY || revision.createTime === undefined) return undefined;
+  // The last moment at which all of it was there.
+  const then = new Date(msOf(revision.createTime) - 1);
+  return `safefile restore ${path} --tree --as-of ${then.toISOString()}`;
 }
 
 /** `rollback PATH REVISION` */
@@ -53,7 +64,14 @@ export async function rebuildIndex({ client, output, signal }: CommandContext): 
   );
 }
 
-function changeOptions({ requestId, ifRevision, etag, label }: ChangeFlags): ChangeOptions {
+/** What a path is now, and what undoes that. */
+export function changedLine(path: string, { revision, backupRevision, replayed }: MutationResult): string {
+  const undo = backupRevision > 0n ? `; revision ${backupRevision} holds what was there before` : "";
+  const again = replayed ? " (already done by an earlier call)" : "";
+  return `${path} is revision ${revision?.revision}${undo}${again}`;
+}
+
+export function changeOptions({ requestId, ifRevision, etag, label }: ChangeFlags): ChangeOptions {
   return {
     ...(requestId === undefined ? {} : { requestId }),
     ...(ifRevision === undefined ? {} : { ifRevision }),

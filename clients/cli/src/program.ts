@@ -1,16 +1,19 @@
 import { readFileSync } from "node:fs";
-import { SafefileClient } from "@safefile/client";
+import { type Edit, SafefileClient } from "@safefile/client";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import * as browse from "./browse.js";
 import * as change from "./change.js";
 import type { CommandContext } from "./command-context.js";
 import { doctor } from "./doctor/doctor.js";
+import * as edit from "./edit.js";
 import { EXIT, EXIT_HELP, failureOf, linesOf } from "./failure.js";
 import { cat, get } from "./get.js";
 import { events, incidents } from "./incidents.js";
+import * as move from "./move.js";
 import { Output, type Streams } from "./output.js";
 import { put } from "./put.js";
 import { restore, watchRestore } from "./restore.js";
+import { tx } from "./tx.js";
 import { type WatchFlags, watch } from "./watch.js";
 import { parseWhen } from "./when.js";
 
@@ -18,6 +21,15 @@ const ADDRESS = "127.0.0.1:7420";
 const PARALLEL = 16;
 const PARALLEL_MAX = 64;
 const MODE_MAX = 0o777;
+
+const TX_HELP = `
+FILE holds a list of steps, each with "action" and "path":
+  [{"action": "write", "path": "a", "text": "new", "ifRevision": 3},
+   {"action": "move", "path": "b", "target": "c"}]
+Actions: write, append (content as "text", "base64" or "file", a local one), patch ("edits", as in
+\`safefile patch\`), remove, move and copy ("target", "overwrite", "targetPrecondition"; copy also
+"revision"), rollback ("revision"), attributes ("mode", "modifiedTime", "setXattrs", "removeXattrs"),
+check. Any of them takes "ifRevision" and "etag"; write takes "mode".`;
 
 interface GlobalOptions {
   readonly address: string;
@@ -85,6 +97,7 @@ function programOf(around: Surroundings) {
     };
 
   changes(command, connected);
+  edits(command, connected, around);
   reads(command, connected);
   restores(command, connected, around);
   troubles(command, connected);
@@ -122,6 +135,56 @@ function changes(program: Command, connected: Connected): void {
     .command("rebuild-index")
     .description("build the index again from the volume")
     .action(connected(change.rebuildIndex));
+}
+
+function edits(program: Command, connected: Connected, around: Surroundings): void {
+  changing(program.command("append <path> [local]"))
+    .description("add a local file or stdin (-, the default) at the end; at most 1 MiB")
+    .option("--mode <octal>", "permission bits of a file that was not there", octal)
+    .action(
+      connected((context, path: string, local: string | undefined, options) =>
+        edit.append(context, path, local ?? "-", options),
+      ),
+    );
+  changing(program.command("patch <path> [edits]"))
+    .description("replace parts of a file; offsets are those before any edit, and rise")
+    .option("--edit <offset:length:text>", "put text in place of length bytes; may be repeated", edited)
+    .addHelpText("after", '\nWithout --edit, a JSON file or stdin: [{"offset": 0, "length": 3, "text": "new"}]')
+    .action(connected(edit.patch));
+  changing(program.command("mv <source> <target>"))
+    .description("move a file or directory; what ends in / is a directory to move into")
+    .option("-f, --force", "replace a file at the target; it stays as a revision")
+    .option("--if-target-revision <number>", "only if the target is this revision", whole)
+    .action(connected(move.mv));
+  changing(program.command("cp <source> <target>"))
+    .description("copy a file within the volume")
+    .option("-f, --force", "replace a file at the target; it stays as a revision")
+    .option("--revision <number>", "an earlier revision of the source", positive)
+    .option("--if-target-revision <number>", "only if the target is this revision", whole)
+    .action(connected(move.cp));
+  identified(program.command("mkdir <path>"))
+    .description("make a directory and its missing parents")
+    .option("-p, --parents", "no error when it is there already")
+    .option("--mode <octal>", "permission bits instead of 755", octal)
+    .action(connected(move.mkdir));
+  changing(program.command("chmod"))
+    .argument("<mode>", "octal digits, 0 to 777", octal)
+    .argument("<path>")
+    .description("change the permission bits of a file, as a revision")
+    .action(connected(edit.chmod));
+  changing(program.command("attr <path>"))
+    .description("change extended attributes or the time of a file, as a revision; `stat` shows them")
+    .option("--set <name=value>", 'set an attribute, named without the "user." in front; may be repeated', pair)
+    .option("--remove <name>", "remove an attribute; may be repeated", repeated)
+    .option("--mtime <time>", "the time of last change, as 2026-05-04T13:00:00Z, or how long ago as 10m", (text) =>
+      parseWhen(text, around.now()),
+    )
+    .action(connected(edit.attr));
+  identified(program.command("tx <file>"))
+    .description("make all changes of a JSON file (stdin: -), or none")
+    .option("--dry-run", "only check whether it would be committed")
+    .addHelpText("after", TX_HELP)
+    .action(connected(tx));
 }
 
 function reads(program: Command, connected: Connected): void {
@@ -208,13 +271,18 @@ function version(): string {
   return (JSON.parse(text) as { version: string }).version;
 }
 
-/** What all changes of one path take. */
-function changing(command: Command): Command {
+/** What all changes take. */
+function identified(command: Command): Command {
   return command
     .option("--request-id <id>", "repeat an earlier call safely: what it did is not done twice")
+    .option("--label <key=value>", "kept with the revision; may be repeated", pair);
+}
+
+/** What all changes of one path take. */
+function changing(command: Command): Command {
+  return identified(command)
     .option("--if-revision <number>", "only if the file is this revision; 0: only if nothing is there", whole)
-    .option("--etag <etag>", "only if the file has this etag")
-    .option("--label <key=value>", "kept with the revision; may be repeated", label);
+    .option("--etag <etag>", "only if the file has this etag");
 }
 
 function parallel(): Option {
@@ -249,8 +317,14 @@ function repeated(text: string, before: readonly string[] = []): readonly string
   return [...before, text];
 }
 
-function label(text: string, before: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> {
+function pair(text: string, before: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> {
   const at = text.indexOf("=");
-  if (at < 1) throw new InvalidArgumentError("Give a label as key=value.");
+  if (at < 1) throw new InvalidArgumentError("Give it as key=value.");
   return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
+}
+
+function edited(text: string, before: readonly Edit[] = []): readonly Edit[] {
+  const [, offset, length, data] = /^(\d+):(\d+):(.*)$/s.exec(text) ?? [];
+  if (data === undefined) throw new InvalidArgumentError("Give an edit as offset:length:text.");
+  return [...before, { offset: whole(offset!), length: whole(length!), data: Buffer.from(data) }];
 }

@@ -16,6 +16,9 @@ import {
 
 /** How messages of the API look in --json: plain numbers, hex digests, ISO times, names in lower case. */
 
+/** What would move the cursor of a terminal. */
+const CONTROL = /\p{Cc}/u;
+
 interface WireTime {
   readonly seconds: bigint;
   readonly nanos: number;
@@ -34,7 +37,28 @@ export function fileDocument(file: FileInfo) {
     sha256: hex(file.sha256),
     externallyChanged: file.externallyChanged,
     volume: file.volume,
+    xattrs: Object.fromEntries(Object.entries(file.xattrs).map(([name, value]) => [name, xattrDocument(value)])),
   };
+}
+
+/** An entry of a list, where extended attributes are not looked up. */
+export function entryDocument(file: FileInfo) {
+  const { xattrs: _, ...entry } = fileDocument(file);
+  return entry;
+}
+
+/** As `tx` reads it: a string where the bytes are text, else their base64. */
+export function xattrDocument(value: Uint8Array): string | { readonly base64: string } {
+  const bytes = Buffer.from(value);
+  const text = bytes.toString();
+  return Buffer.from(text).equals(bytes) ? text : { base64: bytes.toString("base64") };
+}
+
+/** In one line, whatever it holds. */
+export function xattrText(value: Uint8Array): string {
+  const shown = xattrDocument(value);
+  if (typeof shown !== "string") return `base64:${shown.base64}`;
+  return CONTROL.test(shown) ? JSON.stringify(shown) : shown;
 }
 
 export function revisionDocument(revision: Revision) {
@@ -128,7 +152,12 @@ export function modeText(mode: number): string {
 /** RFC 3339 in UTC, to the millisecond. Null when unset. */
 export function timeText(time: WireTime | undefined): string | null {
   if (time === undefined) return null;
-  return new Date(Number(time.seconds) * 1_000 + time.nanos / 1_000_000).toISOString();
+  return new Date(msOf(time)).toISOString();
+}
+
+/** Since 1970, whole milliseconds. */
+export function msOf({ seconds, nanos }: WireTime): number {
+  return Number(seconds) * 1_000 + Math.floor(nanos / 1_000_000);
 }
 
 export function hex(bytes: Uint8Array): string {

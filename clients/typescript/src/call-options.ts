@@ -1,7 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { create } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
-import { type MutationOptions, MutationOptionsSchema, PreconditionSchema } from "./gen/safefile/v1/common_pb.js";
+import {
+  type MutationOptions,
+  MutationOptionsSchema,
+  type Precondition,
+  PreconditionSchema,
+} from "./gen/safefile/v1/common_pb.js";
 
 /** What every call takes. */
 export interface CallOptions {
@@ -13,16 +18,20 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
+/** What must be true of a path; PRECONDITION_FAILED when it is not. Both hold when both are given. */
+export interface Condition {
+  /** Only if the file has exactly this etag. */
+  readonly etag?: string;
+  /** Only if the file is exactly this revision; 0 means that nothing may be there (else ALREADY_EXISTS). */
+  readonly ifRevision?: number | bigint;
+}
+
 /** What every change takes. */
-export interface ChangeOptions extends CallOptions {
+export interface ChangeOptions extends CallOptions, Condition {
   /** Makes a repeat of the whole call safe. A random UUID unless given. */
   readonly requestId?: string;
   /** Check only, change nothing. */
   readonly validateOnly?: boolean;
-  /** Only if the file has exactly this etag. */
-  readonly etag?: string;
-  /** Only if the file is exactly this revision; 0 means that nothing may be there. */
-  readonly ifRevision?: number | bigint;
   /** How long to wait for the path to be free. 0 does not wait; the server's default unless given. */
   readonly lockWaitMs?: number;
   /** Who goes first among those waiting: -100 to 100, higher first. */
@@ -33,20 +42,22 @@ export interface ChangeOptions extends CallOptions {
 
 /** The request's id is settled here, once for all attempts of the call. */
 export function mutationOptions(options: ChangeOptions): MutationOptions {
-  const conditional = options.etag !== undefined || options.ifRevision !== undefined;
   return create(MutationOptionsSchema, {
     requestId: options.requestId ?? randomUUID(),
     validateOnly: options.validateOnly ?? false,
     priority: options.priority ?? 0,
     labels: { ...options.labels },
     ...(options.lockWaitMs === undefined ? {} : { lockWait: durationFromMs(options.lockWaitMs) }),
-    ...(conditional ? { precondition: precondition(options) } : {}),
+    ...conditionOf("precondition", options),
   });
 }
 
-function precondition({ etag, ifRevision }: ChangeOptions) {
-  return create(PreconditionSchema, {
+/** A field of this name that holds the condition, or nothing when there is none. */
+export function conditionOf<N extends string>(name: N, { etag, ifRevision }: Condition): { [K in N]?: Precondition } {
+  if (etag === undefined && ifRevision === undefined) return {};
+  const found = create(PreconditionSchema, {
     etag: etag ?? "",
     ...(ifRevision === undefined ? {} : { ifRevision: BigInt(ifRevision) }),
   });
+  return { [name]: found } as { [K in N]?: Precondition };
 }

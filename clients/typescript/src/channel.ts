@@ -2,6 +2,7 @@ import {
   create,
   type DescMessage,
   type DescMethod,
+  type DescMethodBiDiStreaming,
   type DescMethodClientStreaming,
   type DescMethodServerStreaming,
   type DescMethodUnary,
@@ -124,6 +125,18 @@ export class Channel {
     return { call, response };
   }
 
+  /** Messages both ways. Whoever takes it listens for its errors. */
+  duplexStream<I extends DescMessage, O extends DescMessage>(
+    method: DescMethodBiDiStreaming<I, O>,
+  ): grpc.ClientDuplexStream<MessageShape<I>, MessageShape<O>> {
+    return this.#client.makeBidiStreamRequest(
+      pathOf(method),
+      (message: MessageShape<I>) => view(toBinary(method.input, message)),
+      (bytes) => fromBinary(method.output, bytes),
+      new grpc.Metadata(),
+    );
+  }
+
   #once<I extends DescMessage, O extends DescMessage>(
     method: DescMethodUnary<I, O>,
     message: MessageShape<I>,
@@ -169,9 +182,14 @@ export function failed(
   const found = SafefileError.fromCall(error);
   if (requestId === undefined) return found;
   const said = found.reason !== undefined && !OUTCOME_OPEN.has(found.reason);
-  const refused = said || NEVER_SENT.test(error.details ?? "") || error.code === grpc.status.UNIMPLEMENTED;
+  const refused = said || neverBegan(error);
   const outcome = found.outcome ?? (refused ? "NOT_COMMITTED" : unanswered);
   return found.with({ outcome, metadata: { request_id: requestId } });
+}
+
+/** Whether nothing was done by this call for certain: it was never sent, or the server does not know it. */
+export function neverBegan(error: grpc.ServiceError): boolean {
+  return NEVER_SENT.test(error.details ?? "") || error.code === grpc.status.UNIMPLEMENTED;
 }
 
 /** The caller's signal ended the call. */

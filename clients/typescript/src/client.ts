@@ -1,18 +1,37 @@
 import { createHash } from "node:crypto";
 import type { DescMessage, DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
-import { type ChannelCredentials, credentials as grpcCredentials } from "@grpc/grpc-js";
+import { credentials as grpcCredentials } from "@grpc/grpc-js";
 import { type CallOptions, type ChangeOptions, mutationOptions } from "./call-options.js";
+import { type Change, DATA_BYTES_MAX, present } from "./change.js";
 import { type CallContext, Channel } from "./channel.js";
 import type { UploadSource } from "./chunks.js";
+import type {
+  ClientOptions,
+  ListOptions,
+  ReadOptions,
+  RemoveOptions,
+  WholeReadOptions,
+  WriteOptions,
+} from "./client-options.js";
 import { Download } from "./download.js";
+import {
+  type Appended,
+  type AppendOptions,
+  type AttributeOptions,
+  append,
+  type Edit,
+  type PatchOptions,
+  patch,
+  setAttributes,
+} from "./edits.js";
 import { type EventsOptions, watchEvents } from "./events.js";
 import {
   AdminService,
   type DrainReplicaResponse,
   type WatchEventsResponse,
 } from "./gen/safefile/v1/admin_service_pb.js";
-import type { FileInfo, Incident, MutationOptions, MutationResult, Revision } from "./gen/safefile/v1/common_pb.js";
+import type { FileInfo, Incident, MutationResult, Revision } from "./gen/safefile/v1/common_pb.js";
 import { FileOpsService, type WatchFilesResponse } from "./gen/safefile/v1/file_ops_service_pb.js";
 import {
   type RebuildIndexResponse,
@@ -20,61 +39,22 @@ import {
   type StartRestoreResponse,
   type WatchRestoreResponse,
 } from "./gen/safefile/v1/recovery_service_pb.js";
+import {
+  type CopyOptions,
+  copy,
+  type MakeDirectoryOptions,
+  type Moved,
+  type MoveOptions,
+  makeDirectory,
+  move,
+} from "./moves.js";
 import { type RestoreOptions, restoreRequest, type WatchOptions, watchRestore } from "./restore.js";
-import { RETRY_DEFAULT, type RetryPolicy } from "./retry.js";
+import { RETRY_DEFAULT } from "./retry.js";
+import { type Transacted, type TransactionOptions, type TransactionSource, transaction } from "./transaction.js";
 import { type UploadOptions, upload } from "./upload.js";
 import { type FileWatchOptions, watchFiles } from "./watch.js";
 
-export interface ClientOptions {
-  /** host:port, or several as `ipv4:10.0.0.1:7420,10.0.0.2:7420`: the first that answers is used. */
-  readonly address: string;
-  /** Plain text unless given: the service listens on loopback only until it can authenticate callers. */
-  readonly credentials?: ChannelCredentials;
-  /** How long a call may take, repeats included. Time given to wait for a lock is added. Default 30 s. */
-  readonly deadlineMs?: number;
-  /** How long a stream of content may stand still. Default 60 s. */
-  readonly idleMs?: number;
-  /** The volume of all calls. The replica's only volume unless given. */
-  readonly volume?: string;
-  readonly windows?: Windows;
-  readonly retry?: Partial<RetryPolicy>;
-}
-
-/** How much is on its way at once, in bytes. */
-export interface Windows {
-  /** What the server may send before it is read. Default 4 MiB; HTTP/2's own 64 KiB halves the speed. */
-  readonly receiveBytes?: number;
-  /** One chunk of an upload, at most 1 MiB. Default 256 KiB. */
-  readonly chunkBytes?: number;
-}
-
-export interface ListOptions extends CallOptions {
-  /** Also everything below. */
-  readonly recursive?: boolean;
-  /** Entries fetched at once. Default 1,000. */
-  readonly pageSize?: number;
-}
-
-export interface ReadOptions extends CallOptions {
-  readonly offset?: number;
-  /** The most bytes to read. */
-  readonly limit?: number;
-}
-
-export interface WholeReadOptions extends ReadOptions {
-  /** More than this throws a RangeError. Default 64 MiB. */
-  readonly bytesMax?: number;
-}
-
-export interface WriteOptions extends ChangeOptions {
-  /** The permission bits. Those of the file, or 0644 for a new one, unless given. */
-  readonly mode?: number;
-}
-
-export interface RemoveOptions extends ChangeOptions {
-  /** A directory with all below it. */
-  readonly recursive?: boolean;
-}
+import { type WriteAnswer, WriteMany, type WriteManyOptions, type WriteSource } from "./write-many.js";
 
 export interface IncidentsOptions extends Omit<ListOptions, "recursive"> {
   /** Only those that are not over. */
@@ -92,8 +72,6 @@ const IDLE_MS_MAX = 60_000;
 const REBUILD_DEADLINE_MS = 60 * 60_000;
 const RECEIVE_BYTES = 4 * 1024 * 1024;
 const CHUNK_BYTES = 256 * 1024;
-/** WriteFile takes this much; more goes as UploadFile. */
-const WRITE_BYTES_MAX = 1024 * 1024;
 const CHUNK_BYTES_MAX = 1024 * 1024;
 const WHOLE_BYTES_MAX = 64 * 1024 * 1024;
 const PAGE_SIZE = 1_000;
@@ -151,7 +129,7 @@ export class SafefileClient {
   /** Creates or replaces a file. More than 1 MiB travels as an upload. */
   async write(path: string, bytes: Uint8Array, options: WriteOptions = {}): Promise<MutationResult> {
     const sha256 = createHash("sha256").update(bytes).digest();
-    if (bytes.length > WRITE_BYTES_MAX) return this.upload(path, bytes, { ...options, sha256 });
+    if (bytes.length > DATA_BYTES_MAX) return this.upload(path, bytes, { ...options, sha256 });
     const mode = options.mode === undefined ? {} : { mode: options.mode };
     const { result } = await this.#change(FileOpsService.method.writeFile, options, (carried) => ({
       ...carried,
@@ -186,6 +164,74 @@ export class SafefileClient {
         ...(sha256 === undefined ? {} : { sha256 }),
       },
     });
+  }
+
+  /**
+   * Many small writes on one stream, answered as they commit, in any order. One that fails ends nothing: its answer
+   * holds the error. No more of the source is read than `inFlight` writes, or 16 MiB, ahead of the answers that were
+   * taken. When the stream breaks, what has no answer is sent again with the same request ids, so that nothing is
+   * written twice.
+   *
+   * Every write that was read is answered once. What ends the whole (the service stays UNAVAILABLE, a signal) is first
+   * given as the answer to each open write and then thrown; an error of the source is thrown after the last answer.
+   * Leaving the loop early abandons the open writes: each may be committed or not. Two writes of one path may be
+   * committed in either order: wait for the first one's answer.
+   */
+  writeMany(writes: WriteSource, options: WriteManyOptions = {}): AsyncGenerator<WriteAnswer, void, void> {
+    const many = new WriteMany(writes, options, {
+      channel: this.#channel,
+      volume: this.#volume(options),
+      answerMsMax: ({ lockWaitMs }) =>
+        this.#deadlineMs({ ...options, ...(lockWaitMs === undefined ? {} : { lockWaitMs }) }),
+    });
+    return many.answers();
+  }
+
+  /** Adds 1 byte to 1 MiB at the end of a file, creating it when it is missing. Readers see all of them or none. */
+  append(path: string, data: Uint8Array, options: AppendOptions = {}): Promise<Appended> {
+    return append(this.#change, path, data, options);
+  }
+
+  /**
+   * Replaces parts of a file that exists. Readers see all edits or none. The edits, 1 to 1,000 with at most 1 MiB of
+   * data together, come in rising order of offset and without overlap. Offsets mean little without `etag` or
+   * `ifRevision`.
+   */
+  patch(path: string, edits: readonly Edit[], options: PatchOptions = {}): Promise<MutationResult> {
+    return patch(this.#change, path, edits, options);
+  }
+
+  /** Changes mode, time or extended attributes of a file, as one revision. */
+  setAttributes(path: string, options: AttributeOptions): Promise<MutationResult> {
+    return setAttributes(this.#change, path, options);
+  }
+
+  /**
+   * Moves a file or directory, atomically; missing parents of the target are made. A directory moves with at most
+   * 1,000 files and directories in it, to where nothing is. `etag` and `ifRevision` are about the source.
+   */
+  move(source: string, target: string, options: MoveOptions = {}): Promise<Moved> {
+    return move(this.#change, source, target, options);
+  }
+
+  /** Copies a file, or one of its revisions; missing parents of the target are made. */
+  copy(source: string, target: string, options: CopyOptions = {}): Promise<MutationResult> {
+    return copy(this.#change, source, target, options);
+  }
+
+  /** Makes a directory and its missing parents. */
+  makeDirectory(path: string, options: MakeDirectoryOptions = {}): Promise<MutationResult> {
+    return makeDirectory(this.#change, path, options);
+  }
+
+  /**
+   * Up to 1,000 changes on many paths: all are committed or none is, also across crashes. The steps come as a
+   * `Transaction`, as a function that is given one, or as a list. All preconditions are about the time before.
+   *
+   *     await client.transaction((tx) => tx.write("a", bytes, { ifRevision: 3 }).move("b", "c").check("d", { etag }));
+   */
+  transaction(steps: TransactionSource, options: TransactionOptions = {}): Promise<Transacted> {
+    return transaction(this.#change, steps, options);
   }
 
   /** Deletes a file. Its content stays as the revision `backupRevision`. */
@@ -311,15 +357,10 @@ export class SafefileClient {
     this.close();
   }
 
-  /** `request` is given what all changes carry; its id is the same for all attempts. */
-  async #change<I extends DescMessage, O extends DescMessage>(
-    method: DescMethodUnary<I, O>,
-    options: ChangeOptions,
-    request: (carried: { volume: string; options: MutationOptions }) => MessageInitShape<I>,
-  ): Promise<MessageShape<O>> {
+  readonly #change: Change = async (method, options, request) => {
     const carried = { volume: this.#volume(options), options: mutationOptions(options) };
     return this.#channel.unary(method, request(carried), this.#context(options, carried.options.requestId));
-  }
+  };
 
   /** Until the header is here nothing was given to the caller, so it may be repeated. */
   async #open(
@@ -368,10 +409,4 @@ export class SafefileClient {
 
 function rangeOf({ offset, limit }: ReadOptions): { offset: bigint; limit: bigint } {
   return { offset: BigInt(offset ?? 0), limit: BigInt(limit ?? 0) };
-}
-
-/** A field that every answer has. */
-function present<T>(field: T | undefined): T {
-  if (field === undefined) throw new TypeError("the server's answer lacks a field that it always has");
-  return field;
 }

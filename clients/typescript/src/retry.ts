@@ -52,6 +52,11 @@ export class Retry {
     }
   }
 
+  /** An attempt failed whose repeats are counted elsewhere: what it leaves open stays open. Returns what to report. */
+  note(failure: SafefileError): SafefileError {
+    return this.#settle(failure);
+  }
+
   /** Progress was made: the next failure is a first one again. */
   reset(): void {
     this.#attempts = 1;
@@ -67,7 +72,7 @@ export class Retry {
    * An attempt that may have committed is not settled by a later one that did not get through: only the service's
    * own answer to the same request_id settles it.
    */
-  #settle(failure: unknown): unknown {
+  #settle<F>(failure: F): F | SafefileError {
     if (!(failure instanceof SafefileError)) return failure;
     const answered = failure.reason !== undefined && failure.code !== Code.UNAVAILABLE;
     if (failure.outcome === "UNKNOWN") this.#unknown = failure;
