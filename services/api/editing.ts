@@ -2,7 +2,6 @@ import { create } from "@bufbuild/protobuf";
 import {
   type AppendFileRequest,
   AppendFileResponseSchema,
-  type FileEdit,
   type FileOpsService,
   type PatchFileRequest,
   PatchFileResponseSchema,
@@ -33,9 +32,14 @@ export function fromAppend(data: Uint8Array, mode: number | undefined, field = "
 }
 
 /** Edits in rising order without overlap; throws INVALID_ARGUMENT for others. */
-export function fromEdits(edits: readonly FileEdit[], sha256: Uint8Array, path: FilePath, field = "edits"): Asked {
+export function fromEdits(
+  { edits, sha256 }: Pick<PatchFileRequest, "edits" | "sha256">,
+  path: FilePath,
+  within = "",
+): Asked {
+  const field = `${within}edits`;
   if (edits.length === 0 || edits.length > EDITS_MAX) refuse(field, `must be 1 to ${EDITS_MAX}`);
-  checkSha256(sha256, undefined, path, "sha256");
+  checkSha256(sha256, undefined, path, `${within}sha256`);
   let end = 0;
   const read = edits.map(({ offset, length, data }, at): Edit => {
     const edit = {
@@ -57,23 +61,24 @@ export function fromEdits(edits: readonly FileEdit[], sha256: Uint8Array, path: 
 /** Attributes to change; throws INVALID_ARGUMENT for none. */
 export function fromAttributes(
   request: Pick<SetAttributesRequest, "mode" | "updateTime" | "setXattrs" | "removeXattrs">,
+  within = "",
 ): Asked {
   const { mode, updateTime, setXattrs, removeXattrs } = request;
   const set = Object.entries(setXattrs);
   if (mode === undefined && !updateTime && set.length === 0 && removeXattrs.length === 0)
-    refuse("mode", "or another attribute must be given");
-  for (const name of set.map(([key]) => key)) checkXattrName(name, "set_xattrs");
-  for (const name of removeXattrs) checkXattrName(name, "remove_xattrs");
-  if (set.reduce((sum, [name, value]) => sum + name.length + value.length, 0) > XATTR_BYTES_MAX)
-    refuse("set_xattrs", `must be at most ${XATTR_BYTES_MAX} bytes together`);
+    refuse(`${within}mode`, "or another attribute must be given");
+  for (const name of set.map(([key]) => key)) checkXattrName(name, `${within}set_xattrs`);
+  for (const name of removeXattrs) checkXattrName(name, `${within}remove_xattrs`);
+  if (set.reduce((sum, [name, value]) => sum + Buffer.byteLength(name) + value.length, 0) > XATTR_BYTES_MAX)
+    refuse(`${within}set_xattrs`, `must be at most ${XATTR_BYTES_MAX} bytes together`);
   if (updateTime && (updateTime.seconds < 0n || updateTime.seconds > SECONDS_MAX))
-    refuse("update_time", "must be from 1970 to 9999");
+    refuse(`${within}update_time`, "must be from 1970 to 9999");
   if (updateTime && (updateTime.nanos < 0 || updateTime.nanos > 999_999_999))
-    refuse("update_time", "must have 0 to 999,999,999 nanoseconds");
+    refuse(`${within}update_time`, "must have 0 to 999,999,999 nanoseconds");
   return {
     kind: "ATTRIBUTES",
     source: { from: "base" },
-    mode: checkMode(mode),
+    mode: checkMode(mode, `${within}mode`),
     mtimeNs: updateTime ? updateTime.seconds * 1_000_000_000n + BigInt(updateTime.nanos) : "keep",
     xattrs: { set: setXattrs, remove: removeXattrs },
   };
@@ -109,7 +114,7 @@ export class Editing {
 
   private async patchFile(request: PatchFileRequest, context: CallContext) {
     const { path, options } = this.begin(request);
-    const asked = fromEdits(request.edits, request.sha256, path);
+    const asked = fromEdits(request, path);
     this.checkSize(
       request.edits.reduce((sum, { data }) => sum + data.length, 0),
       "edits",

@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import { AlreadyExistsError } from "../errors/index.js";
+import { AlreadyExistsError, PathInvalidError } from "../errors/index.js";
 import {
   type CopyFileRequest,
   CopyFileResponseSchema,
@@ -12,7 +12,7 @@ import {
   MoveFileResponseSchema,
 } from "../gen/safefile/v1/file_ops_service_pb.js";
 import type { Intent, Precondition } from "../model/operation-request.js";
-import type { FilePath } from "../model/path.js";
+import { type FilePath, problemOfPath } from "../model/path.js";
 import type { TreeEntry, Trees } from "../query/tree.js";
 import { canonicalPath } from "../validate/path.js";
 import type { CallContext, Handlers } from "./call.js";
@@ -84,6 +84,9 @@ export class Moving {
     const { overwrite } = request;
     const entries = await this.treeToMove(source, target);
     if (entries) refuseConditions(precondition, "options.precondition");
+    // Said before what would lie below that file is looked for.
+    if (entries && (await this.mutations.files.peek(target))?.type === "file")
+      throw new AlreadyExistsError({ path: target });
     const intents = entries
       ? moveTree(source, target, entries, targetPrecondition)
       : moveOf(source, target, { precondition, targetPrecondition, overwrite });
@@ -114,7 +117,6 @@ export class Moving {
     const targetPrecondition = fromPrecondition(request.targetPrecondition, "target_precondition");
     const revision = checkPosition(request.revision, "revision");
     const copy = this.copies.of(source, revision, precondition);
-    if (options.validateOnly) await copy.open();
     const intent = {
       path: target,
       kind: "COPY" as const,
@@ -150,7 +152,9 @@ export class Moving {
       const { traceId } = context;
       const file = toFileInfo(this.mutations.volumeName, found);
       const requestId = context.facts.get("request_id") ?? options.requestId;
-      return create(MakeDirectoryResponseSchema, { result: { file, requestId, traceId } });
+      return create(MakeDirectoryResponseSchema, {
+        result: { file, requestId, traceId, validatedOnly: options.validateOnly },
+      });
     }
   }
 
@@ -186,6 +190,8 @@ function moveTree(
 ): Intent[] {
   return entries.flatMap(({ path, type, mode }) => {
     const to = `${target}${path.slice(source.length)}` as FilePath;
+    const problem = problemOfPath(to);
+    if (problem) throw new PathInvalidError({ field: "target_path", problem: `would make a path that ${problem}` });
     const at = path === source ? targetPrecondition : UNCONDITIONAL;
     if (type === "file")
       return moveOf(path, to, { precondition: UNCONDITIONAL, targetPrecondition: at, overwrite: false });

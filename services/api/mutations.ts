@@ -1,4 +1,5 @@
 import type { SafeOperationError } from "../errors/index.js";
+import { checkEdits } from "../execute/given.js";
 import type { Uploads } from "../execute/uploads.js";
 import type { MutationResult } from "../gen/safefile/v1/common_pb.js";
 import type { Check, Intent, Precondition } from "../model/operation-request.js";
@@ -84,7 +85,13 @@ export class Mutations {
 
   /** Nothing was locked, so this is what holds now; the change itself is checked again under the lock. */
   private async checkUnlocked({ intents, checks = [] }: Change): Promise<void> {
-    for (const intent of intents) checkPreconditions(intent, await this.files.peek(intent.path));
+    for (const intent of intents) {
+      const found = await this.files.peek(intent.path);
+      checkPreconditions(intent, found);
+      const { source } = intent;
+      if (source?.from === "copy") await source.check();
+      if (source?.from === "patch") checkEdits(source.edits, found?.sizeBytes ?? 0);
+    }
     for (const check of checks) checkCondition(check, await this.files.peek(check.path));
   }
 }

@@ -104,7 +104,7 @@ export class Recovery {
     const info = await this.revisions.find(path, revision);
     const content = info.content;
     if (!content) refuse("revision", `${revision} has no content`);
-    const source = { from: "revision" as const, revision, content };
+    const source = { from: "revision" as const, revision, sizeBytes: content.sizeBytes, find: async () => content };
     const intent = { path, kind: "ROLLBACK" as const, source, mode: content.mode };
     return create(RollbackFileResponseSchema, { result: await this.mutations.run(intent, options, context) });
   }

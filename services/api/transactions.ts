@@ -7,6 +7,7 @@ import {
   TransactionItemSchema,
   type TransactionOperation,
 } from "../gen/safefile/v1/file_ops_service_pb.js";
+import type { Content } from "../model/content.js";
 import type { Check, Intent, Precondition } from "../model/operation-request.js";
 import type { FilePath } from "../model/path.js";
 import type { OperationRecord } from "../model/record.js";
@@ -39,6 +40,12 @@ interface Step {
   readonly path: FilePath;
 }
 
+/** The same condition of one path counts once: many copies of one file may name it. */
+function distinct(checks: readonly Check[]): Check[] {
+  const key = ({ path, precondition: { etag, ifRevision } }: Check) => JSON.stringify([path, etag, ifRevision]);
+  return [...new Map(checks.map((check) => [key(check), check])).values()];
+}
+
 /** Many changes that are committed together or not at all (I17). */
 export class Transactions {
   constructor(
@@ -66,7 +73,7 @@ export class Transactions {
     for (const [at, operation] of operations.entries()) steps.push(await this.read(operation, `operations[${at}]`));
     const intents = steps.flatMap((step) => step.intents);
     if (intents.length === 0) refuse("operations", "must change something");
-    const checks = steps.flatMap((step) => step.checks);
+    const checks = distinct(steps.flatMap((step) => step.checks));
     const finished = await this.mutations.finish({ intents, checks }, options, context);
     // Each path has an item of its own.
     const result = await this.mutations.resultOf(undefined, finished, context);
@@ -109,9 +116,9 @@ export class Transactions {
       case "append":
         return one(fromAppend(action.value.data, undefined, `${field}.append.data`));
       case "patch":
-        return one(fromEdits(action.value.edits, action.value.sha256, path, `${field}.patch.edits`));
+        return one(fromEdits(action.value, path, `${field}.patch.`));
       case "attributes":
-        return one(fromAttributes(action.value));
+        return one(fromAttributes(action.value, `${field}.attributes.`));
       case "delete":
         return one({ kind: "DELETE", source: undefined, mode: undefined });
       case "rollback":
@@ -154,8 +161,12 @@ export class Transactions {
   private async rollback(path: FilePath, wanted: bigint, field: string) {
     const revision = checkPosition(wanted, field);
     if (revision === 0) refuse(field, "must name the revision to go back to, from 1");
-    const { content } = await this.revisions.find(path, revision);
-    if (!content) refuse(field, `${revision} has no content`);
-    return { kind: "ROLLBACK" as const, source: { from: "revision" as const, revision, content }, mode: content.mode };
+    // Looked at now, and kept only when its turn has come: a thousand of them would fill the memory (I14).
+    const find = async (): Promise<Content> => {
+      const { content } = await this.revisions.find(path, revision);
+      return content ?? refuse(field, `${revision} has no content`);
+    };
+    const { mode, sizeBytes } = await find();
+    return { kind: "ROLLBACK" as const, source: { from: "revision" as const, revision, sizeBytes, find }, mode };
   }
 }

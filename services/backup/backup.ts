@@ -2,10 +2,11 @@ import { BackupStorageError, IndexUnavailableError, PathNotPlainError } from "..
 import type { Journals } from "../journal/journals.js";
 import type { Lease } from "../lock/lease.js";
 import type { Content } from "../model/content.js";
+import { eachOf } from "../model/each.js";
 import { NO_OPERATION } from "../model/operation.js";
 import type { Check, Intent } from "../model/operation-request.js";
 import type { FilePath } from "../model/path.js";
-import { type ExternalChange, leavesNothing, type OperationRecord } from "../model/record.js";
+import { type ExternalChange, leavesNothing, type OperationRecord, withoutBytes } from "../model/record.js";
 import { EarlierOutcome } from "../protocol/earlier-outcome.js";
 import { etagOf, type Head, type Heads, outsideEtagOf } from "../protocol/heads.js";
 import { volumeError } from "../protocol/said.js";
@@ -27,6 +28,8 @@ export interface BackupLimits {
 }
 
 const SETTLE_STEP_MS = 20;
+/** Paths of one operation looked at at once. */
+const PARALLEL = 8;
 
 /** A record has room for so many bytes of each content; what is larger becomes an object. */
 export const inlineBytesOf = (
@@ -41,6 +44,17 @@ function foundAs({ found, isHead }: Settled, head: Head | undefined): FoundFile 
   return isHead && head
     ? { etag: etagOf(head.record.operation), revision: head.change.revision }
     : { etag: outsideEtagOf(found), revision: 0 };
+}
+
+/** Of a record about many paths, what is about this one: the heads of many paths must not hold whole records (I14). */
+function alone({ record, change }: Head): Head {
+  if (record.changes.length === 1) return { record, change };
+  const { content } = change;
+  const isInline = content && "inline" in content.body;
+  // A copy: decoded bytes are a view of their whole record.
+  const own = isInline ? { ...content, body: { inline: Buffer.from(content.body.inline) } } : content;
+  const copy = { ...change, content: own, external: undefined };
+  return { record: { ...record, changes: [copy] }, change: copy };
 }
 
 interface Settled {
@@ -70,15 +84,16 @@ export class Backup {
     const notIndexed = new Map<string, OperationRecord>();
     const heads = new Map<FilePath, Head | undefined>();
     // All of them before anything is looked at: a repeated request must find its first outcome, not what it left.
-    for (const { path } of [...intents, ...checks]) {
+    await eachOf([...intents, ...checks], PARALLEL, async ({ path }) => {
       const head = await this.heads.headAt(path, lease.attempt.batonOf(path).last);
-      heads.set(path, head);
+      heads.set(path, head && alone(head));
       for (const record of await this.chainNotIndexed(path, head, lease)) notIndexed.set(record.operation, record);
-    }
-    for (const check of checks) await this.check(check, heads.get(check.path), lease);
+    });
+    await eachOf(checks, PARALLEL, (check) => this.check(check, heads.get(check.path), lease));
     const paths: PathBase[] = [];
-    for (const [part, intent] of intents.entries())
-      paths.push(await this.base(intent, part, heads.get(intent.path), lease));
+    await eachOf(intents, PARALLEL, async (intent, part) => {
+      paths[part] = await this.base(intent, part, heads.get(intent.path), lease);
+    });
     return { paths, notIndexed: [...notIndexed.values()].sort((left, right) => left.timeMs - right.timeMs) };
   }
 
@@ -88,7 +103,7 @@ export class Backup {
     const chain: OperationRecord[] = [];
     for (let at = head; at && at.record.operation !== indexed; ) {
       if (at.record.requestId === lease.plan.operation.requestId) throw new EarlierOutcome(at.record);
-      if (chain.push(at.record) > this.limits.notIndexedMax) throw new IndexUnavailableError();
+      if (chain.push(withoutBytes(at.record)) > this.limits.notIndexedMax) throw new IndexUnavailableError();
       at = await this.heads.headAt(path, at.change.baseOperation);
     }
     return chain;

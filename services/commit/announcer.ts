@@ -53,6 +53,7 @@ export class Announcer {
     return {
       journaled: (appended) => mark.journaled(appended),
       committed: (records) => {
+        // The index needs sizes and digests; a backlog of contents would fill the memory (I14).
         this.waiting.push(...records.map(withoutBytes));
         mark.settle();
         this.sending ??= this.send();

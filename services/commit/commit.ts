@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import type { Base } from "../backup/base.js";
-import { AlreadyExistsError, LimitExceededError } from "../errors/index.js";
+import { AlreadyExistsError, LimitExceededError, PathNotPlainError } from "../errors/index.js";
+import type { StagedFile } from "../execute/staged.js";
 import type { Journals } from "../journal/journals.js";
 import type { Lease } from "../lock/lease.js";
+import type { OperationId } from "../model/operation.js";
 import { DIRECTORY_MODE, isCreateOnly } from "../model/operation-request.js";
 import type { Receipt } from "../model/receipt.js";
 import type { OperationRecord, PathChange } from "../model/record.js";
@@ -29,8 +31,11 @@ export class Commit {
     lease.assertHeld();
 
     const announcement = this.announcer.begin();
-    lease.settled = (outcome) =>
-      outcome === "COMMITTED" ? announcement.committed([...base.notIndexed, record]) : announcement.abandon();
+    lease.settled = (outcome) => {
+      lease.settled = undefined;
+      if (outcome === "COMMITTED") announcement.committed([...base.notIndexed, record]);
+      else announcement.abandon();
+    };
     attempt.record = record;
     try {
       announcement.journaled(await this.journals.append(record));
@@ -42,19 +47,31 @@ export class Commit {
     }
     await this.decide(lease, base, verified);
     // The change is the head now, whatever else fails.
-    await attempt.finish();
-    for (const file of verified.files)
-      if (file) this.heads.remember(file.base.intent.path, operation.id, await file.handle.stat());
-    lease.settled("COMMITTED");
+    try {
+      await attempt.finish();
+    } finally {
+      lease.settled?.("COMMITTED");
+    }
+    await Promise.all(verified.files.map((file) => file && this.remember(operation.id, file)));
     return { operation: operation.id, requestId: operation.requestId, record, replayed: false };
+  }
+
+  /** Unless somebody outside has written into it since: that must be noticed by who looks next. */
+  private async remember(operation: OperationId, { base, handle, content, mtimeNs }: StagedFile): Promise<void> {
+    const stats = await handle.stat();
+    if (stats.mtimeNs === mtimeNs && stats.sizeBytes === content.sizeBytes)
+      this.heads.remember(base.intent.path, operation, stats);
   }
 
   private async decide(lease: Lease, base: Base, verified: Verified): Promise<void> {
     try {
       await lease.attempt.decide(verified.files[0]?.live);
     } catch (error) {
-      if (codeOf(error) !== "EEXIST") throw error;
-      throw new AlreadyExistsError({ path: base.paths[0]?.intent.path ?? "" });
+      const path = base.paths[0]?.intent.path ?? "";
+      if (codeOf(error) === "EEXIST") throw new AlreadyExistsError({ path });
+      // Made since the base was looked at, perhaps for a file below it.
+      if (codeOf(error) === "EISDIR") throw new PathNotPlainError({ path, what: "directory" });
+      throw error;
     }
   }
 

@@ -4,6 +4,7 @@ import type { Base, PathBase } from "../backup/base.js";
 import { ChecksumMismatchError, LimitExceededError, RevisionCorruptError } from "../errors/index.js";
 import type { Lease } from "../lock/lease.js";
 import { type Content, sameBytes } from "../model/content.js";
+import { eachOf } from "../model/each.js";
 import type { Source } from "../model/operation-request.js";
 import { stagedName, writeLeaf } from "../protocol/names.js";
 import { ContentCorruptError, type Store } from "../store/store.js";
@@ -12,6 +13,8 @@ import type { Handle, Volume } from "../volume/volume.js";
 import { type Given, give } from "./given.js";
 import type { Staged, StagedFile } from "./staged.js";
 
+/** Files of one operation filled at once: each holds a chunk or two. */
+const PARALLEL = 8;
 /** What a new file gets when nobody says otherwise. */
 const MODE_DEFAULT = 0o644;
 
@@ -39,11 +42,11 @@ export class Execute {
   async run(plan: Plan, base: Base, lease: Lease): Promise<Staged> {
     const timeMs = Math.max(Date.now(), ...base.paths.map(({ head }) => (head?.record.timeMs ?? 0) + 1));
     const files: (StagedFile | undefined)[] = [];
-    for (const [part, path] of base.paths.entries()) {
+    await eachOf(base.paths, PARALLEL, async (path, part) => {
       const { source } = path.intent;
-      files.push(source && (await this.fill(plan, lease, path, base.paths, part, source, timeMs)));
+      files[part] = source && (await this.fill(plan, lease, path, base.paths, part, source, timeMs));
       lease.assertHeld();
-    }
+    });
     return { files, timeMs };
   }
 
@@ -63,7 +66,9 @@ export class Execute {
       source.from === "bytes" ? this.limits.inlineBytesMax : inlineBytesOf(this.limits, bases.length);
     const written = await this.write(handle, source, base, bases, inlineBytesMax);
     const { sha256, sizeBytes, attributes } = written;
-    const mode = intent.mode ?? attributes?.mode ?? MODE_DEFAULT;
+    // What is added to a file leaves it its own mode.
+    const modeWanted = source.from === "append" && base.content ? undefined : intent.mode;
+    const mode = modeWanted ?? attributes?.mode ?? MODE_DEFAULT;
     const xattrs = { ...attributes?.xattrs, ...intent.xattrs?.set };
     for (const name of intent.xattrs?.remove ?? []) delete xattrs[name];
     const mtimeNs = this.mtimeOf(base, bases, timeMs);

@@ -30,7 +30,7 @@ export async function give(source: Filling, base: PathBase, bases: readonly Path
     case "bytes":
       return { chunks: one(source.bytes), known: undefined, attributes: before };
     case "revision":
-      return repeat(source.content, source.revision);
+      return repeat(await source.find(), source.revision);
     case "base":
       return repeat(before as Content, base.revision);
     case "append":
@@ -60,8 +60,8 @@ async function* joined(...parts: AsyncIterable<Uint8Array>[]): AsyncGenerator<Ui
   for (const part of parts) yield* part;
 }
 
-/** Edits count in the content before any of them. */
-function checkEdits(edits: readonly Edit[], sizeBytes: number): void {
+/** Edits count in the content before any of them; throws INVALID_ARGUMENT for one that reaches beyond its end. */
+export function checkEdits(edits: readonly Edit[], sizeBytes: number): void {
   for (const [at, { offset, lengthBytes }] of edits.entries())
     if (offset + lengthBytes > sizeBytes)
       throw new ArgumentInvalidError({

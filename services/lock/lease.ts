@@ -10,17 +10,17 @@ export class Lease implements AsyncDisposable {
   /** Set by `commit`: tells the index's announcer what the operation came to, once that is certain. */
   settled: ((outcome: "COMMITTED" | "NOT_COMMITTED") => void) | undefined;
 
+  /** Aborted when the lease is lost or the caller is gone: a reason to stop before the journal, never after. */
+  readonly signal: AbortSignal;
+
   constructor(
     readonly plan: Plan,
     private readonly hold: LeaseHold,
     readonly attempt: Attempt,
     /** What the index knew when the lease was won. */
     readonly known: Known,
-  ) {}
-
-  /** Aborted when the lease is lost or the caller is gone: a reason to stop before the journal, never after. */
-  get signal(): AbortSignal {
-    return AbortSignal.any([this.hold.lost, this.plan.operation.signal]);
+  ) {
+    this.signal = AbortSignal.any([hold.lost, plan.operation.signal]);
   }
 
   /** Throws LOCK_LOST, or the caller's reason, when there is no point in going on. */

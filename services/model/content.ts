@@ -17,6 +17,6 @@ export function sameXattrs(left: Content["xattrs"], right: Content["xattrs"]): b
   const names = Object.keys(left);
   return (
     names.length === Object.keys(right).length &&
-    names.every((name) => right[name] !== undefined && sameBytes(left[name] as Uint8Array, right[name]))
+    names.every((name) => Object.hasOwn(right, name) && sameBytes(left[name] as Uint8Array, right[name] as Uint8Array))
   );
 }

@@ -25,7 +25,7 @@ export type Source =
   /** Received into `uploads/` beforehand, already durable. */
   | { readonly from: "upload"; readonly uploadId: string; readonly sizeBytes: number; readonly sha256: Uint8Array }
   /** An earlier revision. */
-  | { readonly from: "revision"; readonly revision: number; readonly content: Content }
+  | { readonly from: "revision"; readonly revision: number; readonly sizeBytes: number; find(): Promise<Content> }
   /** What the file holds, for a change of its attributes. */
   | { readonly from: "base" }
   /** What the file holds, and `bytes` behind it; a file that is not there is empty. */
@@ -34,8 +34,16 @@ export type Source =
   | { readonly from: "patch"; readonly edits: readonly Edit[]; readonly sha256: Uint8Array | undefined }
   /** What `path`, which the same operation moves away, holds. */
   | { readonly from: "path"; readonly path: FilePath }
-  /** Another file, which stays as it is; `open` is called under the lease of the target. */
-  | { readonly from: "copy"; readonly path: FilePath; readonly revision: number; open(): Promise<Copied> };
+  /** Another file, which stays as it is. */
+  | {
+      readonly from: "copy";
+      readonly path: FilePath;
+      readonly revision: number;
+      /** Throws when there is nothing to copy; holds nothing open. */
+      check(): Promise<void>;
+      /** Called under the lease of the target; what it returns must be read. */
+      open(): Promise<Copied>;
+    };
 
 export interface Precondition {
   /** Quoted, as `StatFile` gave it; undefined for no check. */

@@ -55,15 +55,7 @@ export interface OperationRecord {
   readonly traceId: string;
 }
 
-/** Whether nothing is at the path after this change. */
-export const leavesNothing = ({ content, kind }: PathChange): boolean =>
-  content === undefined && kind !== "MAKE_DIRECTORY";
-
-/** The change that `record` makes to `path`; undefined when it does not touch it. */
-export const changeOf = (record: OperationRecord, path: FilePath): PathChange | undefined =>
-  record.changes.find((change) => change.path === path);
-
-/** The index needs sizes and digests; contents would fill the memory of whoever holds many records (I14). */
+/** Without the bytes of any content: what the index is told, and what many records may be kept as (I14). */
 export const withoutBytes = (record: OperationRecord): OperationRecord => ({
   ...record,
   changes: record.changes.map((change) => ({
@@ -75,3 +67,11 @@ export const withoutBytes = (record: OperationRecord): OperationRecord => ({
 });
 
 const bare = (content: Content): Content => ({ ...content, body: { object: "" } });
+
+/** Whether nothing is at the path after this change. */
+export const leavesNothing = ({ content, kind }: PathChange): boolean =>
+  content === undefined && kind !== "MAKE_DIRECTORY";
+
+/** The change that `record` makes to `path`; undefined when it does not touch it. */
+export const changeOf = (record: OperationRecord, path: FilePath): PathChange | undefined =>
+  record.changes.find((change) => change.path === path);

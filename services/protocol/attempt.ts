@@ -1,5 +1,6 @@
 import { LockFencedError, OutcomeUnknownError } from "../errors/index.js";
 import type { Journals } from "../journal/journals.js";
+import { eachOf } from "../model/each.js";
 import { isRepair, type OperationId, partsOf } from "../model/operation.js";
 import { type FilePath, type PathHash, pathHash } from "../model/path.js";
 import type { OperationRecord } from "../model/record.js";
@@ -30,6 +31,8 @@ export interface Part {
   readonly uploadId: string | undefined;
 }
 
+/** Paths of one operation that are prepared at once. */
+const PARALLEL = 8;
 const TAKE_ATTEMPTS_MAX = 1000;
 const DIRECTORY_ATTEMPTS_MAX = 16;
 const LEAVES = { file: writeLeaf, directory: directoryLeaf, nothing: deleteLeaf };
@@ -85,12 +88,12 @@ export class Attempt implements AsyncDisposable {
     const staged = stagedName(this.operation);
     if (this.asDirectory) await this.volume.makeDirectory(this.name);
     this.staged = true;
-    for (const [index, part] of this.parts.entries()) {
+    await eachOf(this.parts, PARALLEL, async (part, index) => {
       const leaf = this.asDirectory ? this.volume.control(`${staged}/${LEAVES[part.makes](index)}`) : this.name;
       if (part.makes !== "file") await this.volume.makeDirectory(leaf, part.mode);
       else if (part.uploadId) this.files[index] = await this.stageUpload(part.uploadId, leaf);
       else this.files[index] = await this.volume.create(leaf);
-    }
+    });
   }
 
   private async stageUpload(uploadId: string, leaf: Name): Promise<Handle> {
@@ -101,10 +104,12 @@ export class Attempt implements AsyncDisposable {
     return this.volume.openWrite(leaf);
   }
 
-  /** Takes the batons of all paths, in sorted order, settling owners that have not finished. */
+  /** Takes the batons of all paths, begun in sorted order, settling owners that have not finished. */
   async take(signal: AbortSignal): Promise<void> {
     const paths = [...this.parts.map(({ path }) => path), ...this.checks].sort();
-    for (const path of paths) this.batons.set(path, await this.takeOne(path, pathHash(path), signal));
+    await eachOf(paths, PARALLEL, async (path) =>
+      this.batons.set(path, await this.takeOne(path, pathHash(path), signal)),
+    );
   }
 
   private async takeOne(path: FilePath, hash: PathHash, signal: AbortSignal): Promise<Baton> {
@@ -212,11 +217,13 @@ export class Attempt implements AsyncDisposable {
 
   /** After the decision: publishes what is left and passes the batons on. Rivals may have done either already. */
   async finish(): Promise<void> {
-    if (this.asDirectory) await this.settler.finish(this.operation);
+    const failures = this.asDirectory ? await this.settler.publishAll(this.operation) : new Map<FilePath, unknown>();
+    const published = this.parts.filter(({ path }) => !failures.has(path));
     await Promise.all([
-      ...this.parts.map(({ path }) => this.passOn(path, (baton) => ({ ...baton, last: this.operation }))),
+      ...published.map(({ path }) => this.passOn(path, (baton) => ({ ...baton, last: this.operation }))),
       ...this.checks.map((path) => this.passOn(path, passedBack)),
     ]);
+    for (const failure of failures.values()) throw failure;
   }
 
   private passOn(path: FilePath, next: (baton: Baton) => Baton): Promise<boolean> {

@@ -1,7 +1,7 @@
 /** Every name that the commit protocol uses, below `.safefile/` (docs/design.md has the table). */
 import { type IncarnationId, type OperationId, partsOf } from "../model/operation.js";
 import type { PathHash } from "../model/path.js";
-import { type Volume, went } from "../volume/volume.js";
+import { codeOf, type Volume, went } from "../volume/volume.js";
 
 /** Made once, when a volume is first used. */
 export const TOP_DIRECTORIES = [
@@ -58,6 +58,12 @@ export async function removeTree(volume: Volume, name: string): Promise<void> {
     await went(volume.unlink(volume.control(name)), ["ENOENT"]);
     return;
   }
+  // An empty one need not be readable to us.
+  if (await went(volume.removeDirectory(volume.control(name)).catch(ignoreMissing), ["ENOTEMPTY", "EEXIST"])) return;
   for (const leaf of (await volume.list(volume.control(name))) ?? []) await removeTree(volume, `${name}/${leaf}`);
   await went(volume.removeDirectory(volume.control(name)), ["ENOENT", "ENOTEMPTY"]);
+}
+
+function ignoreMissing(error: unknown): void {
+  if (codeOf(error) !== "ENOENT") throw error;
 }

@@ -1,6 +1,7 @@
 import {
   InternalError,
   JournalDamagedError,
+  LimitExceededError,
   PathNotPlainError,
   SafeOperationError,
   VolumeFullError,
@@ -8,7 +9,7 @@ import {
   VolumeUnavailableError,
 } from "../errors/index.js";
 import { JournalCorruptError } from "../journal/reader.js";
-import { codeOf, NotPlainError } from "../volume/volume.js";
+import { codeOf, NotPlainError, XattrRefusedError } from "../volume/volume.js";
 import { EarlierOutcome } from "./earlier-outcome.js";
 import { MissingRecordError } from "./heads.js";
 
@@ -37,5 +38,7 @@ export function volumeError(failure: unknown): SafeOperationError | undefined {
 export function said(failure: unknown): unknown {
   if (failure instanceof SafeOperationError || failure instanceof EarlierOutcome) return failure;
   if (failure instanceof NotPlainError) return new PathNotPlainError({ path: failure.path, what: failure.what });
+  if (failure instanceof XattrRefusedError)
+    return new LimitExceededError({ field: "set_xattrs", limit: "what the file system keeps with one file" });
   return volumeError(failure) ?? new InternalError(failure, "NOT_COMMITTED");
 }

@@ -1,6 +1,6 @@
-import { LimitExceededError, PathNotPlainError } from "../errors/index.js";
+import { LimitExceededError, PathNotFoundError, PathNotPlainError } from "../errors/index.js";
 import { type FilePath, problemOfPath } from "../model/path.js";
-import { NotPlainError, type Volume } from "../volume/volume.js";
+import { NotPlainError, unless, type Volume } from "../volume/volume.js";
 
 /** A file or directory that lies in a tree. */
 export interface TreeEntry {
@@ -18,7 +18,10 @@ export class Trees {
     private readonly entriesMax: number,
   ) {}
 
-  /** `directory` and all below it. Throws PATH_INVALID for what no operation could name, move or delete. */
+  /**
+   * `directory` and all below it, as far as it is still there. Throws PATH_INVALID for what no operation could name,
+   * move or delete.
+   */
   async all(directory: FilePath): Promise<TreeEntry[]> {
     const entries: TreeEntry[] = [];
     const pending: FilePath[] = [directory];
@@ -29,11 +32,13 @@ export class Trees {
         throw new LimitExceededError({ field: "path", limit: `${this.entriesMax} files and directories at once` });
       if (entry.type === "directory") pending.push(...(await this.childrenOf(path)));
     }
+    if (entries.length === 0) throw new PathNotFoundError({ path: directory });
     return entries;
   }
 
   private async childrenOf(directory: FilePath): Promise<FilePath[]> {
-    return (await this.volume.listLive(directory)).map(({ name }) => {
+    const entries = await unless(["ENOENT", "ENOTDIR"], this.volume.listLive(directory)).catch(notPlain(directory));
+    return (entries ?? []).map(({ name }) => {
       const path = `${directory}/${name}`;
       if (problemOfPath(path) !== undefined) throw new PathNotPlainError({ path: directory, what: "name it refuses" });
       return path as FilePath;
@@ -42,16 +47,20 @@ export class Trees {
 
   /** undefined when it is gone meanwhile. */
   private async look(path: FilePath): Promise<TreeEntry | undefined> {
-    try {
-      await using live = await this.volume.locate(path);
-      const stats = await this.volume.stat(live);
-      if (!stats) return undefined;
-      const { type, mode } = stats;
-      if (type !== "file" && type !== "directory") throw new PathNotPlainError({ path, what: type });
-      return { path, type, mode };
-    } catch (error) {
-      if (error instanceof NotPlainError) throw new PathNotPlainError({ path, what: error.what });
-      throw error;
-    }
+    const live = await unless(["ENOENT"], this.volume.locate(path)).catch(notPlain(path));
+    if (!live) return undefined;
+    await using held = live;
+    const stats = await this.volume.stat(held);
+    if (!stats) return undefined;
+    const { type, mode } = stats;
+    if (type !== "file" && type !== "directory") throw new PathNotPlainError({ path, what: type });
+    return { path, type, mode };
   }
 }
+
+const notPlain =
+  (path: FilePath) =>
+  (error: unknown): never => {
+    if (error instanceof NotPlainError) throw new PathNotPlainError({ path, what: error.what });
+    throw error;
+  };

@@ -176,7 +176,7 @@ export class RestoreJob {
     const intent: Intent = {
       path: target,
       kind: "RESTORE",
-      source: { from: "revision", revision: source.revision, content },
+      source: { from: "revision", revision: source.revision, sizeBytes: content.sizeBytes, find: async () => content },
       mode: source.mode,
       precondition,
     };

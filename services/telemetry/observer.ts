@@ -48,7 +48,7 @@ function attributesOf({ id, intents }: Operation): Attributes {
     if (source === undefined) return [];
     if (source.from === "bytes" || source.from === "append") return [source.bytes.length];
     if (source.from === "upload") return [source.sizeBytes];
-    return source.from === "revision" ? [source.content.sizeBytes] : [];
+    return source.from === "revision" ? [source.sizeBytes] : [];
   });
   const [first] = intents;
   return {

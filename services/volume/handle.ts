@@ -10,6 +10,7 @@ import {
   type Handle,
   type Name,
   type Stat,
+  XattrRefusedError,
 } from "./volume.js";
 
 export function toStat(stats: fs.BigIntStats): Stat {
@@ -32,6 +33,9 @@ export function toStat(stats: fs.BigIntStats): Stat {
     ctimeNs: stats.ctimeNs,
   };
 }
+
+/** A volume with fewer is full. */
+const BLOCKS_FREE_MIN = 16;
 
 /** Told at once of every flush or close that failed, whoever asked for it (I10). */
 export type OnDurabilityError = (error: DurabilityError) => void;
@@ -82,13 +86,22 @@ export class PosixHandle implements Handle {
 
   async setAttributes(attributes: Attributes): Promise<void> {
     const { owner, xattrs = {} } = attributes;
-    for (const [name, value] of Object.entries(xattrs)) await setXattr(this.fd, `user.${name}`, value);
+    for (const [name, value] of Object.entries(xattrs))
+      await setXattr(this.fd, `user.${name}`, value).catch((error: unknown) => this.refuseXattr(error));
     // Only root may give files away; for others the file stays their own, as it does with any editor.
     if (owner) await calls.fchown(this.fd, owner.uid, owner.gid).catch(ignoreNotAllowed);
     await calls.fchmod(this.fd, attributes.mode & 0o777);
     // The nearest microsecond: what a double stores of it reads back a little less, and must stay what it is.
     const seconds = Number((attributes.mtimeNs + 500n) / 1000n) / 1e6;
     await calls.futimes(this.fd, seconds, seconds);
+  }
+
+  /** Few file systems take as many bytes as the kernel would; ext4 says ENOSPC although it has space. */
+  private async refuseXattr(error: unknown): Promise<never> {
+    const code = codeOf(error) ?? "";
+    const hasSpace = code === "ENOSPC" && (await calls.statfs(`/proc/self/fd/${this.fd}`)).bavail > BLOCKS_FREE_MIN;
+    if (hasSpace || ["E2BIG", "ERANGE", "ENOTSUP", "EOPNOTSUPP"].includes(code)) throw new XattrRefusedError(error);
+    throw error;
   }
 
   async copyFrom(source: Name): Promise<void> {

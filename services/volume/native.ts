@@ -1,5 +1,6 @@
 /** The kernel calls that Node lacks, through koffi's prebuilt binary. openat2 and fallocate only make things better:
  * their callers have a way of their own where they are missing (old kernels, seccomp). */
+import { isUtf8 } from "node:buffer";
 import { constants } from "node:fs";
 import { constants as osConstants } from "node:os";
 import koffi from "koffi";
@@ -85,14 +86,20 @@ export async function setXattr(fd: number, name: string, value: Uint8Array): Pro
   await made(fsetxattr, fd, name, value, value.length, 0);
 }
 
-/** Names and values of one file's extended attributes that start with `prefix`. Throws ERANGE for more than `bytesMax`
- * bytes of names, or in one value. */
+/**
+ * Names and values of one file's extended attributes that start with `prefix`. A name that is not UTF-8 is left out:
+ * no message could carry it. Throws ERANGE for more than `bytesMax` bytes of names, or in one value.
+ */
 export async function readXattrs(path: string, prefix: string, bytesMax: number): Promise<[string, Uint8Array][]> {
   const list = Buffer.allocUnsafe(bytesMax);
   const listBytes = await made(llistxattr, path, list, list.length);
-  const names = list.toString("utf8", 0, listBytes).split("\0");
+  const names = list
+    .toString("latin1", 0, listBytes)
+    .split("\0")
+    .map((name) => Buffer.from(name, "latin1"));
   const found: [string, Uint8Array][] = [];
-  for (const name of names.filter((each) => each.startsWith(prefix))) {
+  for (const name of names.filter(isUtf8).map(String)) {
+    if (!name.startsWith(prefix)) continue;
     const value = Buffer.allocUnsafe(bytesMax);
     const sizeBytes = await made(lgetxattr, path, name, value, value.length);
     found.push([name.slice(prefix.length), Buffer.from(value.subarray(0, sizeBytes))]);

@@ -33,6 +33,7 @@ const WALK_ATTEMPTS_MAX = 16;
 const USER = "user.";
 /** What the protos promise to keep, of all extended attributes of one file together. */
 const XATTR_BYTES_MAX = 64 * 1024;
+const XATTRS_ATTEMPTS_MAX = 16;
 
 class HeldName implements LiveName {
   readonly at: string;
@@ -275,7 +276,7 @@ export class PosixVolume implements Volume {
     await this.syncDirectory({ at: nodePath.dirname(target.at) });
   }
 
-  async xattrs(name: Name): Promise<Xattrs> {
+  async xattrs(name: Name, attempt = 1): Promise<Xattrs> {
     try {
       const found = await readXattrs(name.at, USER, XATTR_BYTES_MAX);
       const sizeBytes = found.reduce((sum, [key, value]) => sum + key.length + value.length, 0);
@@ -285,7 +286,7 @@ export class PosixVolume implements Volume {
     } catch (error) {
       if (["ENOTSUP", "EOPNOTSUPP", "ENOENT"].includes(codeOf(error) ?? "")) return {};
       // One of them was removed between its name and its value.
-      if (codeOf(error) === "ENODATA") return await this.xattrs(name);
+      if (codeOf(error) === "ENODATA" && attempt < XATTRS_ATTEMPTS_MAX) return await this.xattrs(name, attempt + 1);
       throw error;
     }
   }

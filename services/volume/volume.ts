@@ -149,6 +149,14 @@ export class DurabilityError extends Error {
   }
 }
 
+/** The file system has no room for an extended attribute, or takes none. */
+export class XattrRefusedError extends Error {
+  constructor(cause: unknown) {
+    super("the file system does not take the extended attributes", { cause });
+    this.name = "XattrRefusedError";
+  }
+}
+
 /** There is something other than a plain file or directory on the way: a symlink, a mount, a FIFO, a device. */
 export class NotPlainError extends Error {
   constructor(

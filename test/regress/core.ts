@@ -9,7 +9,7 @@ import { buildEngine } from "../../services/engine.js";
 import { SafeOperationError } from "../../services/errors/index.js";
 import { Index } from "../../services/index/index.js";
 import { Leases } from "../../services/lock/leases.js";
-import type { Intent, Precondition } from "../../services/model/operation-request.js";
+import type { Check, Intent, Precondition } from "../../services/model/operation-request.js";
 import type { FilePath } from "../../services/model/path.js";
 import type { Receipt } from "../../services/model/receipt.js";
 import { beginOperation } from "../../services/pipeline/begin.js";
@@ -53,6 +53,21 @@ export interface CoreOptions {
 const NO_PRECONDITION: Precondition = { etag: undefined, ifRevision: undefined };
 const NEVER = new AbortController().signal;
 
+/** What is to be done to one path. */
+export function toWrite(path: string, content: string | Buffer, precondition: Partial<Precondition> = {}): Intent {
+  const bytes = Buffer.from(content as string);
+  const source = { from: "bytes" as const, bytes, sha256: createHash("sha256").update(bytes).digest() };
+  const plain = { path: path as FilePath, kind: "WRITE" as const, mode: undefined };
+  return { ...plain, source, precondition: { ...NO_PRECONDITION, ...precondition } };
+}
+export const toRemove = (path: string, kind: "DELETE" | "REMOVE_DIRECTORY" = "DELETE"): Intent => ({
+  path: path as FilePath,
+  kind,
+  mode: undefined,
+  source: undefined,
+  precondition: NO_PRECONDITION,
+});
+
 export type Core = Awaited<ReturnType<typeof startCore>>;
 
 async function startCore(root: string, redisUrl: string, options: CoreOptions) {
@@ -88,21 +103,14 @@ async function startCore(root: string, redisUrl: string, options: CoreOptions) {
   await leases.connected();
   await rebuild.runIfMissing();
 
-  const change = async (intent: Intent, requestId: string): Promise<Receipt> => {
+  const changeAll = async (intents: readonly Intent[], requestId = "", checks: readonly Check[] = []) => {
     const wanted = { validateOnly: false, lockWaitMs: 5000, priority: 0, labels: {}, traceId: "", signal: NEVER };
-    return (await pipeline.run(beginOperation(incarnation, { ...wanted, intents: [intent], requestId }))).receipt;
+    return (await pipeline.run(beginOperation(incarnation, { ...wanted, intents, checks, requestId }))).receipt;
   };
-  const write = (path: string, content: string | Buffer, requestId = "", precondition: Partial<Precondition> = {}) => {
-    const bytes = Buffer.from(content as string);
-    const sha256 = createHash("sha256").update(bytes).digest();
-    const intent = { path: path as FilePath, kind: "WRITE" as const, mode: undefined };
-    const source = { from: "bytes" as const, bytes, sha256 };
-    return change({ ...intent, source, precondition: { ...NO_PRECONDITION, ...precondition } }, requestId);
-  };
-  const remove = (path: string, requestId = "") => {
-    const intent = { path: path as FilePath, kind: "DELETE" as const, mode: undefined, source: undefined };
-    return change({ ...intent, precondition: NO_PRECONDITION }, requestId);
-  };
+  const change = (intent: Intent, requestId: string): Promise<Receipt> => changeAll([intent], requestId);
+  const write = (path: string, content: string | Buffer, requestId = "", precondition: Partial<Precondition> = {}) =>
+    change(toWrite(path, content, precondition), requestId);
+  const remove = (path: string, requestId = "") => change(toRemove(path), requestId);
   /** Until Redis knows what was committed so far. */
   const announced = () => announcer.settled(AbortSignal.timeout(5000));
   const close = async (): Promise<void> => {
@@ -112,7 +120,7 @@ async function startCore(root: string, redisUrl: string, options: CoreOptions) {
     await writer.close();
     await real.close();
   };
-  return { ...engine, volumeId, write, remove, announced, close, left, logged };
+  return { ...engine, volumeId, changeAll, write, remove, announced, close, left, logged };
 }
 
 /** One volume and one Redis that cores share. */

@@ -11,6 +11,8 @@ const asFirstField = (bytes: Buffer) => Buffer.concat([Buffer.from([0x0a]), byte
 const asHeader = (bytes: Buffer) => Buffer.concat([Buffer.from([0x0a, bytes.length]), bytes]);
 
 const { statFile, listFiles, readFile, writeFile, deleteFile, uploadFile, watchFiles } = file;
+const { appendFile, patchFile, moveFile, copyFile, makeDirectory, setAttributes, executeTransaction } = file;
+const NEW = [appendFile, patchFile, moveFile, copyFile, makeDirectory, setAttributes];
 const { listRevisions, readRevision, rollbackFile, startRestore, rebuildIndex, watchRestore } = recovery;
 const HISTORY = [listRevisions, readRevision, rollbackFile];
 const WITH_PATH = [statFile, listFiles, readFile, writeFile, deleteFile, watchFiles, ...HISTORY];
@@ -19,10 +21,16 @@ const header = ask(uploadFile, { part: { case: "header", value: { path: "a.txt" 
 /** Bytes that no client library would send. */
 export const BAD_BYTES: readonly BadCase[] = BYTES.flatMap(([what, bytes]) => {
   const calls: readonly (readonly [what: string, call: Call])[] = [
-    ...[...WITH_PATH, startRestore].map((method) => [what, { method, frames: [bytes] }] as const),
-    ...[rebuildIndex, watchRestore, recovery.listIncidents, admin.watchEvents, admin.drainReplica].map(
-      (method) => [what, { method, frames: [asFirstField(bytes)] }] as const,
-    ),
+    ...[...WITH_PATH, ...NEW, startRestore].map((method) => [what, { method, frames: [bytes] }] as const),
+    ...[
+      rebuildIndex,
+      watchRestore,
+      executeTransaction,
+      file.writeFiles,
+      recovery.listIncidents,
+      admin.watchEvents,
+      admin.drainReplica,
+    ].map((method) => [what, { method, frames: [asFirstField(bytes)] }] as const),
     [`${what}, as header`, { method: uploadFile, frames: [asHeader(bytes)] }],
     [`${what}, as chunk`, { method: uploadFile, frames: [...header, bytes] }],
   ];

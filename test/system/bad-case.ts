@@ -1,7 +1,11 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { AdminService } from "../../services/gen/safefile/v1/admin_service_pb.js";
 import type { MutationOptionsSchema } from "../../services/gen/safefile/v1/common_pb.js";
-import { FileOpsService, type UploadHeaderSchema } from "../../services/gen/safefile/v1/file_ops_service_pb.js";
+import {
+  FileOpsService,
+  type TransactionOperationSchema,
+  type UploadHeaderSchema,
+} from "../../services/gen/safefile/v1/file_ops_service_pb.js";
 import { RecoveryService, type StartRestoreRequestSchema } from "../../services/gen/safefile/v1/recovery_service_pb.js";
 import { ask, type Call } from "./raw.js";
 
@@ -48,7 +52,27 @@ export const now = (offsetSeconds = 0) => ({
   nanos: 0,
 });
 
-/** The four changes that work, each good but for its options. */
+export type Step = MessageInitShape<typeof TransactionOperationSchema>;
+type Action = NonNullable<Step["action"]>;
+
+/** A good transaction but for its one operation, on a path that exists. */
+export const step = (action: Action, path = "a.txt", more: Partial<Step> = {}): Call =>
+  ask(file.executeTransaction, { operations: [{ path, action, ...more } as Step] });
+
+export const EDITS: { offset: bigint; length: bigint; data: Uint8Array }[] = [{ offset: 0n, length: 1n, data: SMALL }];
+
+/** Every kind of action in a transaction, each good, on a path that exists. */
+export const ACTIONS: readonly Action[] = [
+  { case: "write", value: { data: SMALL } },
+  { case: "append", value: { data: SMALL } },
+  { case: "patch", value: { edits: EDITS } },
+  { case: "delete", value: {} },
+  { case: "move", value: { targetPath: "new.txt" } },
+  { case: "copy", value: { targetPath: "new.txt" } },
+  { case: "attributes", value: { mode: 0o600 } },
+];
+
+/** The changes that work, each good but for its options. */
 export const CHANGES: readonly { rpc: string; prefix: string; call: (options: Options) => Call }[] = [
   {
     rpc: "WriteFile",
@@ -65,6 +89,42 @@ export const CHANGES: readonly { rpc: string; prefix: string; call: (options: Op
     rpc: "RollbackFile",
     prefix: "options",
     call: (options) => ask(recovery.rollbackFile, { path: "a.txt", revision: 1n, options }),
+  },
+  {
+    rpc: "AppendFile",
+    prefix: "options",
+    call: (options) => ask(file.appendFile, { path: "a.txt", data: SMALL, options }),
+  },
+  {
+    rpc: "PatchFile",
+    prefix: "options",
+    call: (options) => ask(file.patchFile, { path: "a.txt", edits: EDITS, options }),
+  },
+  {
+    rpc: "MoveFile",
+    prefix: "options",
+    call: (options) => ask(file.moveFile, { path: "a.txt", targetPath: "new.txt", options }),
+  },
+  {
+    rpc: "CopyFile",
+    prefix: "options",
+    call: (options) => ask(file.copyFile, { path: "a.txt", targetPath: "new.txt", options }),
+  },
+  {
+    rpc: "SetAttributes",
+    prefix: "options",
+    call: (options) => ask(file.setAttributes, { path: "a.txt", mode: 0o600, options }),
+  },
+  {
+    rpc: "MakeDirectory",
+    prefix: "options",
+    call: (options) => ask(file.makeDirectory, { path: "new", options }),
+  },
+  {
+    rpc: "ExecuteTransaction",
+    prefix: "options",
+    call: (options) =>
+      ask(file.executeTransaction, { operations: [{ path: "a.txt", action: { case: "delete", value: {} } }], options }),
   },
 ];
 
@@ -95,6 +155,54 @@ export const PATHS: readonly {
   { rpc: "UploadFile", field: "header.path", root: false, call: (path) => upload({ path }, LARGE) },
   { rpc: "DeleteFile", field: "path", root: false, call: (path) => ask(file.deleteFile, { path }) },
   { rpc: "WatchFiles", field: "path", root: true, call: (path) => ask(file.watchFiles, { path }) },
+  {
+    rpc: "DeleteFile of a tree",
+    field: "path",
+    root: false,
+    call: (path) => ask(file.deleteFile, { path, recursive: true }),
+  },
+  { rpc: "AppendFile", field: "path", root: false, call: (path) => ask(file.appendFile, { path, data: SMALL }) },
+  { rpc: "PatchFile", field: "path", root: false, call: (path) => ask(file.patchFile, { path, edits: EDITS }) },
+  { rpc: "SetAttributes", field: "path", root: false, call: (path) => ask(file.setAttributes, { path, mode: 0o600 }) },
+  { rpc: "MakeDirectory", field: "path", root: false, call: (path) => ask(file.makeDirectory, { path }) },
+  { rpc: "MoveFile", field: "path", root: false, call: (path) => ask(file.moveFile, { path, targetPath: "new.txt" }) },
+  { rpc: "CopyFile", field: "path", root: false, call: (path) => ask(file.copyFile, { path, targetPath: "new.txt" }) },
+  {
+    rpc: "MoveFile to a target",
+    field: "target_path",
+    root: false,
+    call: (targetPath) => ask(file.moveFile, { path: "used.txt", targetPath, overwrite: true }),
+  },
+  {
+    rpc: "CopyFile to a target",
+    field: "target_path",
+    root: false,
+    call: (targetPath) => ask(file.copyFile, { path: "used.txt", targetPath, overwrite: true }),
+  },
+  ...ACTIONS.map((action) => ({
+    rpc: `ExecuteTransaction, ${action.case}`,
+    field: "operations[0].path",
+    root: false,
+    call: (path: string) => step(action, path),
+  })),
+  ...(["move", "copy"] as const).map((kind) => ({
+    rpc: `ExecuteTransaction, ${kind} to a target`,
+    field: `operations[0].${kind}.target_path`,
+    root: false,
+    call: (targetPath: string) => step({ case: kind, value: { targetPath, overwrite: true } } as never, "used.txt"),
+  })),
+  {
+    rpc: "ExecuteTransaction, only a look",
+    field: "operations[0].path",
+    root: false,
+    call: (path) => ask(file.executeTransaction, { operations: [{ path }] }),
+  },
+  {
+    rpc: "ExecuteTransaction, rollback",
+    field: "operations[0].path",
+    root: false,
+    call: (path) => step({ case: "rollback", value: { revision: 1n } }, path),
+  },
   { rpc: "ListRevisions", field: "path", root: false, call: (path) => ask(recovery.listRevisions, { path }) },
   {
     rpc: "ReadRevision",

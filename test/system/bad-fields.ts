@@ -8,6 +8,7 @@ import {
   admin,
   type BadCase,
   CHANGES,
+  EDITS,
   file,
   LARGE,
   now,
@@ -17,6 +18,7 @@ import {
   SMALL,
   upload,
 } from "./bad-case.js";
+import { BAD_CHANGES } from "./bad-changes.js";
 import { ask, type Call } from "./raw.js";
 
 const MIB = 1024 * 1024;
@@ -54,9 +56,14 @@ const OPTIONS: readonly (readonly [what: string, options: Options, field: string
   ["an if_revision below zero", { precondition: when(-1) }, "precondition.if_revision"],
 ];
 
-const BAD_OPTIONS = CHANGES.flatMap(({ rpc, prefix, call }): BadCase[] => [
-  ...OPTIONS.map(([what, options, field]) => invalid(rpc)(what, call(options), `${prefix}.${field}`)),
-  other(rpc)("a lock_id", call({ lockId: "x" }), "UNIMPLEMENTED", "NOT_IMPLEMENTED"),
+/** A directory has no etag, and each operation of a transaction has a condition of its own. */
+const WITHOUT_CONDITION = ["MakeDirectory", "ExecuteTransaction"];
+const CONDITIONS = [
+  ["an etag", when(undefined, '"x"')],
+  ["an if_revision", when(1)],
+] as const;
+
+const conditional = (rpc: string, prefix: string, call: (options: Options) => Call): BadCase[] => [
   other(rpc)("another etag", call({ precondition: when(undefined, '"x"') }), "ABORTED", "PRECONDITION_FAILED"),
   other(rpc)("an earlier if_revision", call({ precondition: when(1) }), "ABORTED", "PRECONDITION_FAILED"),
   other(rpc)("an if_revision to come", call({ precondition: when(3) }), "ABORTED", "PRECONDITION_FAILED"),
@@ -66,14 +73,24 @@ const BAD_OPTIONS = CHANGES.flatMap(({ rpc, prefix, call }): BadCase[] => [
     "ABORTED",
     "PRECONDITION_FAILED",
   ),
+  rpc === "DeleteFile" || rpc === "MoveFile"
+    ? invalid(rpc)("if_revision zero", call({ precondition: when(0) }), `${prefix}.precondition.if_revision`)
+    : other(rpc)("if_revision zero", call({ precondition: when(0) }), "ALREADY_EXISTS", "ALREADY_EXISTS"),
+];
+
+const BAD_OPTIONS = CHANGES.flatMap(({ rpc, prefix, call }): BadCase[] => [
+  ...OPTIONS.map(([what, options, field]) => invalid(rpc)(what, call(options), `${prefix}.${field}`)),
+  other(rpc)("a lock_id", call({ lockId: "x" }), "UNIMPLEMENTED", "NOT_IMPLEMENTED"),
   invalid(rpc, "REQUEST_ID_REUSED")(
     "a request_id that stands for another change",
     call({ requestId: "used-before" }),
     `${prefix}.request_id`,
   ),
-  rpc === "DeleteFile"
-    ? invalid(rpc)("if_revision zero", call({ precondition: when(0) }), `${prefix}.precondition.if_revision`)
-    : other(rpc)("if_revision zero", call({ precondition: when(0) }), "ALREADY_EXISTS", "ALREADY_EXISTS"),
+  ...(WITHOUT_CONDITION.includes(rpc)
+    ? CONDITIONS.map(([what, condition]) =>
+        invalid(rpc)(what, call({ precondition: condition }), `${prefix}.precondition`),
+      )
+    : conditional(rpc, prefix, call)),
 ]);
 
 const volume = "elsewhere";
@@ -89,6 +106,13 @@ const BAD_VOLUMES: BadCase[] = (
     ["ListRevisions", ask(recovery.listRevisions, { volume, path: "a.txt" })],
     ["ReadRevision", ask(recovery.readRevision, { volume, path: "a.txt", revision: 1n })],
     ["RollbackFile", ask(recovery.rollbackFile, { volume, path: "a.txt", revision: 1n })],
+    ["AppendFile", ask(file.appendFile, { volume, path: "a.txt", data: SMALL })],
+    ["PatchFile", ask(file.patchFile, { volume, path: "a.txt", edits: EDITS })],
+    ["SetAttributes", ask(file.setAttributes, { volume, path: "a.txt", mode: 0 })],
+    ["MakeDirectory", ask(file.makeDirectory, { volume, path: "new" })],
+    ["MoveFile", ask(file.moveFile, { volume, path: "a.txt", targetPath: "new" })],
+    ["CopyFile", ask(file.copyFile, { volume, path: "a.txt", targetPath: "new" })],
+    ["ExecuteTransaction", ask(file.executeTransaction, { volume, operations: [{ path: "a.txt" }] })],
     ["RebuildIndex", ask(recovery.rebuildIndex, { volume })],
     ["ListIncidents", ask(recovery.listIncidents, { volume })],
     ["WatchEvents", ask(admin.watchEvents, { volume })],
@@ -346,6 +370,7 @@ export const BAD_FIELDS: readonly BadCase[] = [
   ...BAD_OPTIONS,
   ...READS,
   ...WRITES,
+  ...BAD_CHANGES,
   ...HISTORY,
   ...RESTORES,
   ...WATCHES,

@@ -1,4 +1,4 @@
-import { type BadCase, file, PATHS } from "./bad-case.js";
+import { ACTIONS, type BadCase, file, PATHS } from "./bad-case.js";
 import { ask } from "./raw.js";
 
 const nfd = "cafe\u0301.txt";
@@ -97,7 +97,21 @@ const LIVE = [
   "WriteFile of more than a record",
   "UploadFile",
   "DeleteFile",
+  "DeleteFile of a tree",
+  "AppendFile",
+  "PatchFile",
+  "SetAttributes",
+  "MakeDirectory",
+  "MoveFile",
+  "MoveFile to a target",
+  "CopyFile",
+  "CopyFile to a target",
+  ...ACTIONS.map(({ case: kind }) => `ExecuteTransaction, ${kind}`),
+  "ExecuteTransaction, move to a target",
+  "ExecuteTransaction, copy to a target",
 ];
+/** What may do something to a directory. */
+const FOR_DIRECTORIES = ["StatFile", "ListFiles", "DeleteFile", "DeleteFile of a tree", "MakeDirectory", "MoveFile"];
 
 const invalid = { code: "INVALID_ARGUMENT", reason: "PATH_INVALID", field: "path" };
 
@@ -111,12 +125,12 @@ export function badPlaces(more: readonly (readonly [what: string, path: string])
       else if (rpc === "ListRevisions") cases.push({ rpc, what, call: call(path), ...invalid });
       // These look at history only.
       // A watch may begin before its path is there, and looks at nothing outside.
-      else if (!rpc.startsWith("StartRestore") && rpc !== "WatchFiles")
+      else if (!rpc.startsWith("StartRestore") && rpc !== "WatchFiles" && !rpc.endsWith("only a look"))
         cases.push({ rpc, what, call: call(path), code: "NOT_FOUND", reason: "BACKUP_VERSION" });
     }
     if (isLive || rpc === "RollbackFile")
       for (const [what, path] of SWAPPED) cases.push({ rpc, what, call: call(path), ...invalid });
-    if (rpc === "ListRevisions" || (isLive && !["StatFile", "ListFiles", "DeleteFile"].includes(rpc)))
+    if (rpc === "ListRevisions" || (isLive && !FOR_DIRECTORIES.includes(rpc)))
       cases.push({ rpc, what: "a directory where a file is expected", call: call("dir"), ...invalid });
   }
   cases.push(

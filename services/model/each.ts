@@ -1,0 +1,20 @@
+/**
+ * Calls `act` for every item, `parallel` at a time, in order of their beginning. After a failure no more are begun;
+ * rejects with the first one when none is under way any more, so that nothing goes on behind the caller's back.
+ */
+export async function eachOf<T>(
+  items: Iterable<T>,
+  parallel: number,
+  act: (item: T, index: number) => Promise<unknown>,
+): Promise<void> {
+  const failures: unknown[] = [];
+  const queue = Array.from(items).entries();
+  const work = async (): Promise<void> => {
+    for (const [index, item] of queue) {
+      if (failures.length > 0) return;
+      await act(item, index).catch((error: unknown) => failures.push(error));
+    }
+  };
+  await Promise.all(Array.from({ length: parallel }, work));
+  if (failures.length > 0) throw failures[0];
+}
