@@ -13,7 +13,7 @@ export PATH := $(bin):$(path_outside)
 # Set only for recipes, and looked up there: `make help` must work before `make setup`.
 redis = export REDIS_SERVER_BIN="$$(scripts/ensure-redis.sh)"
 
-.PHONY: help setup build generate vendor check check-lint check-types check-protos test run demo bench clean
+.PHONY: help setup build generate vendor check check-lint check-types check-protos test crash plants run demo bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -52,6 +52,14 @@ check-protos: setup ## lint, format, breaking changes and drift of generated cod
 # Counts of the long tests: SAFEFILE_TEST_KILLS (20), SAFEFILE_TEST_ZOMBIES (10). One file: make test TESTS=test/lock
 test: build ## run all tests, or those whose path holds $TESTS
 	@$(redis) && node scripts/test.mjs $(TESTS)
+
+# KILLS, ZOMBIES, COMMITS, CUTS (for each of FILE_SYSTEMS, as ext4,xfs,btrfs) say how much; POINTS=all, every error at every call.
+crash_counts = $(foreach name,KILLS ZOMBIES COMMITS CUTS FILE_SYSTEMS POINTS,$(if $($(name)),SAFEFILE_TEST_$(name)="$($(name))"))
+crash: build ## kill it, stop it, cut its power, fail each of its calls: make crash KILLS=200 CUTS=50 POINTS=all
+	@$(redis) && $(crash_counts) node scripts/test.mjs test/crash test/faults
+
+plants: build ## plant bugs, one at a time, that the tests must find
+	@$(redis) && node scripts/test.mjs test/plants
 
 run: build ## start one replica with its own Redis and a volume in ./data
 	@$(redis) && exec node dist/services/run.js

@@ -16,7 +16,7 @@ const CONCURRENCY = Math.min(2, availableParallelism());
 /** For one test; one that needs longer says so itself. */
 const TEST_MS_MAX = 120_000;
 /** For all of it: ends a run whose test file does not exit. */
-const RUN_MS_MAX = Number(process.env.SAFEFILE_TEST_MINUTES ?? 20) * 60_000;
+const RUN_MS_MAX = Number(process.env.SAFEFILE_TEST_MINUTES ?? 40) * 60_000;
 
 const root = path.resolve(import.meta.dirname, "..");
 const words = process.argv.slice(2);

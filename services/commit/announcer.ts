@@ -9,8 +9,8 @@ export interface Announcement {
   journaled(appended: Appended): void;
   /** The operation is the head; `records` are to be indexed, ours last. */
   committed(records: readonly OperationRecord[]): void;
-  /** The operation failed; nothing is to be indexed, and its record is accounted for. */
-  abandon(): void;
+  /** Nothing is left to be done about it: published with its batons passed on, or stopped. */
+  settle(): void;
 }
 
 const RETRY_MS = 200;
@@ -55,10 +55,9 @@ export class Announcer {
       committed: (records) => {
         // The index needs sizes and digests; a backlog of contents would fill the memory (I14).
         this.waiting.push(...records.map(withoutBytes));
-        mark.settle();
         this.sending ??= this.send();
       },
-      abandon: () => mark.settle(),
+      settle: () => mark.settle(),
     };
   }
 

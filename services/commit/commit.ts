@@ -31,10 +31,12 @@ export class Commit {
     lease.assertHeld();
 
     const announcement = this.announcer.begin();
+    let announced = false;
     lease.settled = (outcome) => {
-      lease.settled = undefined;
-      if (outcome === "COMMITTED") announcement.committed([...base.notIndexed, record]);
-      else announcement.abandon();
+      if (outcome !== "DECIDED") announcement.settle();
+      if (outcome === "NOT_COMMITTED" || announced) return;
+      announced = true;
+      announcement.committed([...base.notIndexed, record]);
     };
     attempt.record = record;
     try {
@@ -49,9 +51,11 @@ export class Commit {
     // The change is the head now, whatever else fails.
     try {
       await attempt.finish();
-    } finally {
-      lease.settled?.("COMMITTED");
+    } catch (error) {
+      lease.settled("DECIDED");
+      throw error;
     }
+    lease.settled("COMMITTED");
     await Promise.all(verified.files.map((file) => file && this.remember(operation.id, file)));
     return { operation: operation.id, requestId: operation.requestId, record, replayed: false };
   }

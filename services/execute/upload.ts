@@ -2,7 +2,7 @@ import { createHash, type Hash } from "node:crypto";
 import { LimitExceededError } from "../errors/index.js";
 import type { Source } from "../model/operation-request.js";
 import { uploadName } from "../protocol/names.js";
-import { type Handle, type Volume, went } from "../volume/volume.js";
+import type { Handle, Volume } from "../volume/volume.js";
 
 export interface UploadLimits {
   readonly inlineBytesMax: number;
@@ -60,9 +60,12 @@ export class Upload implements AsyncDisposable {
     return { from: "upload", uploadId: this.uploadId, sizeBytes: this.received, sha256 };
   }
 
-  /** Removes what is left of it; the staged link, if there is one, stays. */
+  /**
+   * Removes what is left of it; the staged link, if there is one, stays. Never throws: the change that it was for has its
+   * outcome by now, and an error would hide that (I5). What cannot be removed goes with its incarnation.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.handle?.[Symbol.asyncDispose]();
-    await went(this.volume.unlink(this.volume.control(uploadName(this.uploadId))), ["ENOENT"]);
+    await this.volume.unlink(this.volume.control(uploadName(this.uploadId))).catch(() => undefined);
   }
 }

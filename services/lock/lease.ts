@@ -7,8 +7,11 @@ import type { LeaseHold } from "./leases.js";
 export class Lease implements AsyncDisposable {
   /** What later stages hold open for the rest of the operation. */
   readonly held = new AsyncDisposableStack();
-  /** Set by `commit`: tells the index's announcer what the operation came to, once that is certain. */
-  settled: ((outcome: "COMMITTED" | "NOT_COMMITTED") => void) | undefined;
+  /**
+   * Set by `commit`: tells the index's announcer what the operation came to, once that is certain. `DECIDED` when it is
+   * committed, but something keeps it from being seen yet.
+   */
+  settled: ((outcome: "COMMITTED" | "DECIDED" | "NOT_COMMITTED") => void) | undefined;
 
   /** Aborted when the lease is lost or the caller is gone: a reason to stop before the journal, never after. */
   readonly signal: AbortSignal;

@@ -15,6 +15,8 @@ export interface Head {
 
 interface Seen {
   readonly operation: OperationId;
+  /** A rename gives the file that it replaces the same change time, so that alone does not tell which file it was. */
+  readonly inode: bigint;
   readonly ctimeNs: bigint;
 }
 
@@ -44,7 +46,7 @@ export class Heads {
 
   /** Remembers what `operation`'s file looked like right after it was published. */
   remember(path: FilePath, operation: OperationId, stats: Stat): void {
-    this.seen.set(path, { operation, ctimeNs: stats.ctimeNs });
+    this.seen.set(path, { operation, inode: stats.inode, ctimeNs: stats.ctimeNs });
   }
 
   /** Whether what is at `live` (with `stats`, undefined for nothing) is what `head` (undefined for nothing) left. */
@@ -57,7 +59,7 @@ export class Heads {
     const { path, inode, mtimeNs } = head.change;
     const { operation } = head.record;
     const seen = this.seen.get(path);
-    if (seen?.operation === operation && seen.ctimeNs === stats.ctimeNs) return true;
+    if (seen?.operation === operation && seen.inode === stats.inode && seen.ctimeNs === stats.ctimeNs) return true;
     // Extended attributes change the change time only.
     if (!sameXattrs(await this.volume.xattrs(live), content.xattrs)) return false;
     if (seen?.operation === operation || inode !== stats.inode || mtimeNs !== stats.mtimeNs) {
@@ -67,7 +69,7 @@ export class Heads {
       if ((await open.stat()).inode !== stats.inode) return false;
       if (!sameBytes(await digestOf(open, stats.sizeBytes), content.sha256)) return false;
     }
-    this.seen.set(path, { operation, ctimeNs: stats.ctimeNs });
+    this.seen.set(path, { operation, inode: stats.inode, ctimeNs: stats.ctimeNs });
     return true;
   }
 }

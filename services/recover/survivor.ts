@@ -17,7 +17,7 @@ import type { Heads } from "../protocol/heads.js";
 import { type Incarnation, identityOf } from "../protocol/incarnation.js";
 import { bornName, closedName, incarnationName, removeTree, stagingOf } from "../protocol/names.js";
 import type { Settler } from "../protocol/settle.js";
-import { type Volume, went } from "../volume/volume.js";
+import { type Name, unless, type Volume, went } from "../volume/volume.js";
 import type { Checkpoints } from "./checkpoints.js";
 
 interface Watched {
@@ -229,10 +229,22 @@ export class Survivor {
     if (!isOperationId(operation) || !/^[0-9a-f]{40}$/.test(hash)) return;
     // Linked first: a paused maker may be just about to, and then `.born` must not name a file that is gone.
     const single = this.volume.control(`births/${name}`);
+    await this.completeBirth(single, `births/${name}`);
     const born = this.volume.control(bornName(hash as PathHash));
     await went(this.volume.link(single, born), ["EEXIST", "ENOENT"]);
     await this.batons.beBorn(operation, hash as PathHash);
     if ((await this.volume.readSmall(born)) !== `births/${name}`) await went(this.volume.unlink(single), ["ENOENT"]);
+  }
+
+  /** Its maker may have died before it wrote the name into it; without that, `.born` would name nothing for ever. */
+  private async completeBirth(single: Name, content: string): Promise<void> {
+    const known = await this.volume.readSmall(single);
+    if (known === undefined || known === content) return;
+    const handle = await unless(["ENOENT"], this.volume.openWrite(single));
+    if (!handle) return;
+    await using open = handle;
+    await open.write(Buffer.from(content), 0);
+    if (this.volume.kind === "network") await open.sync();
   }
 }
 

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import type { Cleanup } from "../cluster/cleanup.js";
@@ -25,8 +25,18 @@ export function whyNoDisk(fileSystem: FileSystem): string | undefined {
       return `${tool} is not installed`;
     }
   }
+  // Mounting one for the first time would load it, too.
+  if (!knows(fileSystem))
+    try {
+      run("modprobe", fileSystem);
+    } catch {
+      return `this kernel has no ${fileSystem}`;
+    }
   return undefined;
 }
+
+const knows = (fileSystem: FileSystem): boolean =>
+  readFileSync("/proc/filesystems", "utf8").split(/\s+/).includes(fileSystem);
 
 /**
  * A disk whose power can be cut: a file system in an image on XFS. A reflink copy of the image is what the disk holds at

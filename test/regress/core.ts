@@ -9,7 +9,7 @@ import { buildEngine } from "../../services/engine.js";
 import { SafeOperationError } from "../../services/errors/index.js";
 import { Index } from "../../services/index/index.js";
 import { Leases } from "../../services/lock/leases.js";
-import type { Check, Intent, Precondition } from "../../services/model/operation-request.js";
+import type { Check, Intent, Precondition, Source } from "../../services/model/operation-request.js";
 import type { FilePath } from "../../services/model/path.js";
 import type { Receipt } from "../../services/model/receipt.js";
 import { beginOperation } from "../../services/pipeline/begin.js";
@@ -108,8 +108,16 @@ async function startCore(root: string, redisUrl: string, options: CoreOptions) {
     return (await pipeline.run(beginOperation(incarnation, { ...wanted, intents, checks, requestId }))).receipt;
   };
   const change = (intent: Intent, requestId: string): Promise<Receipt> => changeAll([intent], requestId);
-  const write = (path: string, content: string | Buffer, requestId = "", precondition: Partial<Precondition> = {}) =>
-    change(toWrite(path, content, precondition), requestId);
+  const write = (
+    path: string,
+    content: string | Buffer,
+    requestId = "",
+    precondition: Partial<Precondition> = {},
+    upload?: Source,
+  ) => {
+    const intent = toWrite(path, content, precondition);
+    return change({ ...intent, source: upload ?? intent.source }, requestId);
+  };
   const remove = (path: string, requestId = "") => change(toRemove(path), requestId);
   /** Until Redis knows what was committed so far. */
   const announced = () => announcer.settled(AbortSignal.timeout(5000));

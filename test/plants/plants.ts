@@ -1,0 +1,150 @@
+/** Suites that must notice bugs of a kind, and the bugs. Each suite does as little as reliably finds what it is to find. */
+export interface Suite {
+  /** The compiled test file, below the output directory. */
+  readonly file: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** Of the tests in the file, those whose names match. */
+  readonly only?: string;
+  readonly needsDisk?: true;
+}
+
+export const SUITES = {
+  cuts: {
+    file: "test/faults/power-cut.test.js",
+    env: { SAFEFILE_TEST_CUTS: "2", SAFEFILE_TEST_FILE_SYSTEMS: "ext4" },
+    needsDisk: true,
+  },
+  interleavings: { file: "test/protocol/interleaving.test.js", env: { SAFEFILE_TEST_INTERLEAVINGS: "20" } },
+  contended: {
+    file: "test/crash/contended.test.js",
+    env: { SAFEFILE_TEST_COMMITS: "100" },
+    only: "without any locks",
+  },
+  readers: { file: "test/crash/kill.test.js", env: { SAFEFILE_TEST_KILLS: "2" } },
+  kills: {
+    file: "test/faults/kill-points.test.js",
+    env: { SAFEFILE_TEST_OPERATIONS: "overwrite", SAFEFILE_TEST_POINTS: "rename,ftruncate" },
+  },
+  errors: {
+    file: "test/faults/error-points.test.js",
+    env: { SAFEFILE_TEST_OPERATIONS: "overwrite", SAFEFILE_TEST_POINTS: "fdatasync" },
+  },
+  verify: { file: "test/verify/corrupted.test.js", env: {} },
+  index: { file: "test/index/tampered.test.js", env: {} },
+} as const satisfies Record<string, Suite>;
+
+export interface Plant {
+  readonly name: string;
+  /** Compiled, below the output directory. */
+  readonly file: string;
+  /** Stands there exactly once. */
+  readonly text: string;
+  readonly planted: string;
+  readonly suite: keyof typeof SUITES;
+  /** What the failure must say: red for another reason is not found. */
+  readonly says: RegExp;
+}
+
+/** Writes the new content over the live file instead of renaming the staged one. */
+const IN_PLACE = `(async () => {
+  const target = await this.volume.openWrite(live).catch(() => undefined);
+  if (!target) return this.volume.rename(this.name, live);
+  const bytes = Buffer.alloc((await this.files[0].stat()).sizeBytes);
+  await this.files[0].read(bytes, 0);
+  await target.truncate(0);
+  await target.write(bytes, 0);
+  await target[Symbol.asyncDispose]();
+  await this.volume.unlink(this.name);
+})()`;
+
+const RENAME = "this.volume.rename(this.name, this.asDirectory ? committed : live)";
+const LOST =
+  /acknowledged \S+ is not there|is not its newest revision|a revision of \S+ is missing|There is no file at|no journal holds the record/;
+
+export const PLANTS: readonly Plant[] = [
+  {
+    name: "the journal is not flushed",
+    file: "services/journal/writer.js",
+    text: "await this.open.sync();",
+    planted: "",
+    suite: "cuts",
+    says: LOST,
+  },
+  {
+    name: "changes are acknowledged before their records are written",
+    file: "services/journal/writer.js",
+    text: "await this.open.writeAll(buffers, this.offset);",
+    planted: `for (const [at, each] of group.entries()) each.done(appended[at]);
+            await new Promise((resolve) => setTimeout(resolve, 300));
+            await this.open.writeAll(buffers, this.offset);`,
+    suite: "cuts",
+    says: LOST,
+  },
+  {
+    name: "a rival is looked at instead of fenced",
+    file: "services/protocol/settle.js",
+    text: 'await went(this.volume.rename(this.volume.control(stagedName(operation)), fenced), ["ENOENT"]);',
+    planted: "await this.volume.stat(this.volume.control(stagedName(operation)));",
+    suite: "interleavings",
+    says: /seed \d+/,
+  },
+  {
+    name: "a baton is taken without settling its owner",
+    file: "services/protocol/attempt.js",
+    text: '(await this.settler.settle(seen.owner, path)) === "COMMITTED"',
+    planted: "false",
+    suite: "contended",
+    says: /I3: counter-\d|I3\/I5: the history of/,
+  },
+  {
+    name: "what was stopped is said not to be committed without an abort record",
+    file: "services/protocol/attempt.js",
+    text: "await this.journals.abort(this.operation, reason);",
+    planted: ";",
+    suite: "interleavings",
+    says: /seed \d+/,
+  },
+  {
+    name: "a change is published before it is verified",
+    file: "services/pipeline/pipeline.js",
+    text: "const verified = await on.verify(lease, staged);",
+    planted: `const receipt = await on.commit(plan, lease, base, staged);
+            await on.verify(lease, staged);
+            return receipt;
+            const verified = staged;`,
+    suite: "verify",
+    says: /published before it was verified|was acknowledged/,
+  },
+  {
+    name: "a live file is written in place, seen by who is killed",
+    file: "services/protocol/attempt.js",
+    text: RENAME,
+    planted: IN_PLACE,
+    suite: "kills",
+    says: /I2: neither as before nor as after/,
+  },
+  {
+    name: "a live file is written in place, seen by who reads",
+    file: "services/protocol/attempt.js",
+    text: RENAME,
+    planted: IN_PLACE,
+    suite: "readers",
+    says: /torn content of \d+ bytes/,
+  },
+  {
+    name: "a failed flush is tried again",
+    file: "services/volume/handle.js",
+    text: "await calls.fdatasync(this.fd);",
+    planted: "await calls.fdatasync(this.fd).catch(() => calls.fdatasync(this.fd));",
+    suite: "errors",
+    says: /I10: a replica goes on after a flush or close that failed/,
+  },
+  {
+    name: "the head is what Redis says",
+    file: "services/backup/backup.js",
+    text: "await this.heads.headAt(intent.path, baton.last)",
+    planted: "await this.heads.headAt(intent.path, lease.known.heads.get(intent.path) ?? baton.last)",
+    suite: "index",
+    says: /Redis was believed|taken for a change from outside|a write on revision 1|has if_revision \d+, not \d+/,
+  },
+];
