@@ -13,7 +13,7 @@ export PATH := $(bin):$(path_outside)
 # Set only for recipes, and looked up there: `make help` must work before `make setup`.
 redis = export REDIS_SERVER_BIN="$$(scripts/ensure-redis.sh)"
 
-.PHONY: help setup build generate vendor check check-lint check-types check-protos test crash plants run demo bench clean
+.PHONY: help setup build generate vendor check check-lint check-types check-protos test crash plants sim run demo bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -60,6 +60,9 @@ crash: build ## kill it, stop it, cut its power, fail each of its calls: make cr
 
 plants: build ## plant bugs, one at a time, that the tests must find
 	@$(redis) && node scripts/test.mjs test/plants
+
+sim: build ## simulate replicas, mishaps and power cuts from SEEDS seeds FROM one on
+	@exec node --enable-source-maps dist/test/sim/main.js
 
 run: build ## start one replica with its own Redis and a volume in ./data
 	@$(redis) && exec node dist/services/run.js

@@ -24,7 +24,7 @@ import { requestSha256 } from "../pipeline/begin.js";
 import type { Files } from "../query/files.js";
 import type { Outcomes } from "../query/outcomes.js";
 import { canonicalPath } from "../validate/path.js";
-import { checkPreconditions } from "../validate/preconditions.js";
+import { checkCondition } from "../validate/preconditions.js";
 import type { CallContext, Handlers } from "./call.js";
 import type { Mutations } from "./mutations.js";
 import {
@@ -178,12 +178,11 @@ export class Uploading {
     }
   }
 
-  private async refusalByPrecondition({ path, options, header }: Wanted): Promise<unknown> {
+  private async refusalByPrecondition({ path, options }: Wanted): Promise<unknown> {
     const { etag, ifRevision } = options.precondition;
     if (etag === undefined && ifRevision === undefined) return undefined;
-    const intent = { path, kind: "WRITE" as const, source: undefined, mode: header.mode };
     try {
-      checkPreconditions({ ...intent, precondition: options.precondition }, await this.files.peek(path));
+      checkCondition({ path, precondition: options.precondition }, await this.files.peek(path));
       return undefined;
     } catch (error) {
       if (error instanceof PreconditionFailedError || error instanceof AlreadyExistsError) return error;

@@ -1,4 +1,4 @@
-import { Redis } from "ioredis";
+import { Redis, type RedisOptions } from "ioredis";
 import { IndexUnavailableError } from "../errors/index.js";
 import { type IncarnationId, isOperationId, type OperationId } from "../model/operation.js";
 import { type FilePath, pathHash } from "../model/path.js";
@@ -102,9 +102,11 @@ export class Index {
     volumeId: string,
     private readonly limits: IndexLimits,
     private readonly onError: (error: Error) => void,
+    /** A simulation hands in a Redis of its own. */
+    connect = (to: string, options: RedisOptions): Redis => new Redis(to, options),
   ) {
     this.prefix = `safefile:{${volumeId}}:`;
-    this.redis = new Redis(url, {
+    this.redis = connect(url, {
       commandTimeout: limits.commandTimeoutMs,
       enableOfflineQueue: false,
       maxRetriesPerRequest: 0,

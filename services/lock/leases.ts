@@ -1,4 +1,4 @@
-import { Redis } from "ioredis";
+import { Redis, type RedisOptions } from "ioredis";
 import Redlock, { ExecutionError, type Lock, ResourceLockedError } from "redlock";
 import { LockLostError, LockTimeoutError, LockUnavailableError } from "../errors/index.js";
 import type { PathHash } from "../model/path.js";
@@ -47,6 +47,8 @@ export class Leases {
     volumeId: string,
     private readonly limits: LeaseLimits,
     onError: (error: Error) => void,
+    /** A simulation hands in a Redis of its own. */
+    connect = (to: string, options: RedisOptions): Redis => new Redis(to, options),
   ) {
     this.prefix = `safefile:{${volumeId}}:lease:`;
     this.channel = `safefile:{${volumeId}}:free`;
@@ -58,8 +60,8 @@ export class Leases {
       autoResendUnfulfilledCommands: false,
       retryStrategy: (attempt: number) => Math.min(50 * attempt, 1000),
     };
-    this.clients = urls.map((url) => new Redis(url, options).on("error", onError));
-    this.subscribers = urls.map((url) => this.subscriber(new Redis(url).on("error", onError)));
+    this.clients = urls.map((url) => connect(url, options).on("error", onError));
+    this.subscribers = urls.map((url) => this.subscriber(connect(url, {}).on("error", onError)));
     this.redlock = new Redlock(this.clients, { retryCount: 0, driftFactor: DRIFT_FACTOR });
     this.redlock.on("error", () => undefined); // each failed attempt also rejects its call
   }

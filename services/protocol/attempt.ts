@@ -1,4 +1,4 @@
-import { LockFencedError, OutcomeUnknownError } from "../errors/index.js";
+import { DrainingError, LockFencedError, OutcomeUnknownError } from "../errors/index.js";
 import type { Journals } from "../journal/journals.js";
 import { eachOf } from "../model/each.js";
 import { isRepair, type OperationId, partsOf } from "../model/operation.js";
@@ -85,6 +85,15 @@ export class Attempt implements AsyncDisposable {
 
   /** Creates the staged name, once. It must exist before a baton is taken: a rival fences by moving it away (I3). */
   async stage(): Promise<void> {
+    try {
+      await this.makeNames();
+    } catch (error) {
+      // Our staging directory is gone: this incarnation was declared dead and is about to notice.
+      throw codeOf(error) === "ENOENT" ? new DrainingError() : error;
+    }
+  }
+
+  private async makeNames(): Promise<void> {
     const staged = stagedName(this.operation);
     if (this.asDirectory) await this.volume.makeDirectory(this.name);
     this.staged = true;
@@ -98,7 +107,8 @@ export class Attempt implements AsyncDisposable {
 
   private async stageUpload(uploadId: string, leaf: Name): Promise<Handle> {
     const upload = this.volume.control(uploadName(uploadId));
-    await this.volume.link(upload, leaf);
+    // The name is ours alone, so if it is there, the reply to our link was lost.
+    await went(this.volume.link(upload, leaf), ["EEXIST"]);
     // Before any baton is taken: from then on a second link means "published" to whoever settles this operation.
     await this.volume.unlink(upload);
     return this.volume.openWrite(leaf);

@@ -232,6 +232,8 @@ export class Survivor {
     await this.completeBirth(single, `births/${name}`);
     const born = this.volume.control(bornName(hash as PathHash));
     await went(this.volume.link(single, born), ["EEXIST", "ENOENT"]);
+    // A power cut may bring back a birth that was over, where it keeps names without their order.
+    if (await this.batons.look(hash as PathHash)) return void (await went(this.volume.unlink(single), ["ENOENT"]));
     await this.batons.beBorn(operation, hash as PathHash);
     if ((await this.volume.readSmall(born)) !== `births/${name}`) await went(this.volume.unlink(single), ["ENOENT"]);
   }

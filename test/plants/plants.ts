@@ -31,6 +31,7 @@ export const SUITES = {
   },
   verify: { file: "test/verify/corrupted.test.js", env: {} },
   index: { file: "test/index/tampered.test.js", env: {} },
+  simulation: { file: "test/sim/sim.test.js", env: { SAFEFILE_TEST_SEEDS: "400" }, only: "simulated runs" },
 } as const satisfies Record<string, Suite>;
 
 export interface Plant {
@@ -47,17 +48,17 @@ export interface Plant {
 
 /** Writes the new content over the live file instead of renaming the staged one. */
 const IN_PLACE = `(async () => {
-  const target = await this.volume.openWrite(live).catch(() => undefined);
-  if (!target) return this.volume.rename(this.name, live);
+  const into = await this.volume.openWrite(target).catch(() => undefined);
+  if (!into) return this.volume.rename(this.name, target);
   const bytes = Buffer.alloc((await this.files[0].stat()).sizeBytes);
   await this.files[0].read(bytes, 0);
-  await target.truncate(0);
-  await target.write(bytes, 0);
-  await target[Symbol.asyncDispose]();
+  await into.truncate(0);
+  await into.write(bytes, 0);
+  await into[Symbol.asyncDispose]();
   await this.volume.unlink(this.name);
 })()`;
 
-const RENAME = "this.volume.rename(this.name, this.asDirectory ? committed : live)";
+const RENAME = "this.volume.rename(this.name, target)";
 const LOST =
   /acknowledged \S+ is not there|is not its newest revision|a revision of \S+ is missing|There is no file at|no journal holds the record/;
 
@@ -90,9 +91,9 @@ export const PLANTS: readonly Plant[] = [
   },
   {
     name: "a baton is taken without settling its owner",
-    file: "services/protocol/attempt.js",
-    text: '(await this.settler.settle(seen.owner, path)) === "COMMITTED"',
-    planted: "false",
+    file: "services/protocol/settle.js",
+    text: '(await this.settle(baton.owner, path)) !== "COMMITTED"',
+    planted: "true",
     suite: "contended",
     says: /I3: counter-\d|I3\/I5: the history of/,
   },
@@ -132,6 +133,14 @@ export const PLANTS: readonly Plant[] = [
     says: /torn content of \d+ bytes/,
   },
   {
+    name: "a checkpoint is written before what it vouches for is durable",
+    file: "services/recover/checkpointer.js",
+    text: "await this.checkpoints.syncNames();",
+    planted: "",
+    suite: "simulation",
+    says: /I1|I4|acknowledged/,
+  },
+  {
     name: "a failed flush is tried again",
     file: "services/volume/handle.js",
     text: "await calls.fdatasync(this.fd);",
@@ -142,8 +151,8 @@ export const PLANTS: readonly Plant[] = [
   {
     name: "the head is what Redis says",
     file: "services/backup/backup.js",
-    text: "await this.heads.headAt(intent.path, baton.last)",
-    planted: "await this.heads.headAt(intent.path, lease.known.heads.get(intent.path) ?? baton.last)",
+    text: "await this.heads.headAt(path, lease.attempt.batonOf(path).last)",
+    planted: "await this.heads.headAt(path, lease.known.heads.get(path) ?? lease.attempt.batonOf(path).last)",
     suite: "index",
     says: /Redis was believed|taken for a change from outside|a write on revision 1|has if_revision \d+, not \d+/,
   },

@@ -42,6 +42,9 @@ export interface State {
   readonly underWay: readonly string[];
 }
 
+/** Drafts of checkpoints come and go by the clock. */
+const DRAFT = /^staging\/[^/]+\/checkpoint\.\d+$/;
+
 const ON_THE_WAY = ["staging", "uploads", "committed"];
 
 export async function stateOf(volume: string): Promise<State> {
@@ -51,7 +54,7 @@ export async function stateOf(volume: string): Promise<State> {
   );
   return {
     live: await snapshotTree(volume, { ignore: [".safefile"] }),
-    underWay: (await Promise.all(names)).flat(),
+    underWay: (await Promise.all(names)).flat().filter((name) => !DRAFT.test(name)),
   };
 }
 
