@@ -72,7 +72,10 @@ export function suits(fault: Fault, call: Call): boolean {
 
 /** After this one nothing more may be acknowledged (I10). */
 export const endsIncarnation = (fault: Fault, call: Call): boolean =>
-  fault.do === "fail" && FLUSHES.includes(call.name) && suits(fault, call);
+  fault.do === "fail" && (FLUSHES.includes(call.name) || isRecord(call)) && suits(fault, call);
+
+/** Records are written to room that was made before: whatever fails there may have left some of them behind. */
+const isRecord = ({ name, at }: Call): boolean => name === "writev" && at.includes("/journal/");
 
 const ERRORS: readonly Omit<Extract<Fault, { do: "fail" }>, "at" | "do">[] = [
   ...(["EIO", "ESTALE", "EMFILE", "ENOSPC", "EDQUOT", "EROFS"] as const).flatMap((code) =>
