@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
-import type { MutationResult, SafefileClient } from "@safefile/client";
+import type { SafefileClient } from "@safefile/client";
 import { contentOf } from "../crash/content.js";
 import { bytesOf, type Held } from "./held.js";
 import type { Site } from "./site.js";
@@ -13,7 +13,7 @@ export interface Operation {
   readonly after: Readonly<Record<string, Held>>;
   /** Makes `before` out of a revision of other content; without it, `before` is a revision. */
   readonly prepare?: (site: Site, directory: string) => Promise<void>;
-  readonly act: (client: SafefileClient, directory: string, requestId: string) => Promise<MutationResult>;
+  readonly act: (client: SafefileClient, directory: string, requestId: string) => Promise<unknown>;
 }
 
 const SMALL = 300;
@@ -48,6 +48,12 @@ const outside =
   (held: Held): NonNullable<Operation["prepare"]> =>
   (site, directory) =>
     writeFile(path.join(site.volume, directory, "f"), bytesOf(held));
+
+const changed = (held: Held, change: Partial<Exclude<Held, string>>): Held => ({
+  ...(held as Exclude<Held, string>),
+  ...change,
+});
+const more = contentOf("more", SMALL);
 
 /** A line each. */
 const OPERATIONS: readonly Operation[] = [
@@ -106,6 +112,69 @@ const OPERATIONS: readonly Operation[] = [
     before: old,
     after: { f: file("inline", INLINE) },
     act: write(file("inline", INLINE)),
+  },
+  {
+    name: "append",
+    before: old,
+    after: { f: changed(old.f, { bytes: Buffer.concat([bytesOf(old.f), more]) }) },
+    act: (client, directory, requestId) => client.append(`${directory}/f`, more, { requestId }),
+  },
+  {
+    name: "patch a large content",
+    before: large,
+    after: { f: changed(large.f, { bytes: Buffer.concat([more, bytesOf(large.f).subarray(10)]) }) },
+    act: (client, directory, requestId) =>
+      client.patch(`${directory}/f`, [{ offset: 0, length: 10, data: more }], { requestId }),
+  },
+  {
+    name: "set attributes",
+    before: old,
+    after: { f: changed(old.f, { mode: 0o600 }) },
+    act: (client, directory, requestId) => client.setAttributes(`${directory}/f`, { mode: 0o600, requestId }),
+  },
+  {
+    name: "move",
+    before: { f: old.f, g: "nothing" },
+    after: { f: "nothing", g: old.f },
+    act: (client, directory, requestId) => client.move(`${directory}/f`, `${directory}/g`, { requestId }),
+  },
+  {
+    name: "copy",
+    before: { f: old.f, g: "nothing" },
+    after: { f: old.f, g: old.f },
+    act: (client, directory, requestId) => client.copy(`${directory}/f`, `${directory}/g`, { requestId }),
+  },
+  {
+    name: "a transaction",
+    before: { f: old.f, g: "nothing", h: fresh.f },
+    after: { f: fresh.f, g: made("new", LARGE), h: "nothing" },
+    act: (client, directory, requestId) =>
+      client.transaction(
+        (tx) =>
+          tx
+            .write(`${directory}/f`, bytesOf(fresh.f))
+            .write(`${directory}/g`, contentOf("new", LARGE))
+            .remove(`${directory}/h`),
+        { requestId },
+      ),
+  },
+  {
+    name: "make a directory",
+    before: { d: "nothing" },
+    after: { d: "directory" },
+    act: (client, directory, requestId) => client.makeDirectory(`${directory}/d`, { requestId }),
+  },
+  {
+    name: "move a directory",
+    before: { "d/f": old.f, "d/g": fresh.f, "e/f": "nothing", "e/g": "nothing" },
+    after: { "d/f": "nothing", "d/g": "nothing", "e/f": old.f, "e/g": fresh.f },
+    act: (client, directory, requestId) => client.move(`${directory}/d`, `${directory}/e`, { requestId }),
+  },
+  {
+    name: "delete a directory",
+    before: { "d/f": old.f, "d/e/g": fresh.f },
+    after: { "d/f": "nothing", "d/e/g": "nothing" },
+    act: (client, directory, requestId) => client.remove(`${directory}/d`, { recursive: true, requestId }),
   },
 ];
 

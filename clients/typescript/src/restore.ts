@@ -2,7 +2,8 @@ import { randomUUID } from "node:crypto";
 import { create } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import type { CallOptions } from "./call-options.js";
-import { type Channel, cancelled, isServiceError } from "./channel.js";
+import type { Channel } from "./channel.js";
+import { follow } from "./follow.js";
 import {
   OverwritePolicy,
   RecoveryService,
@@ -10,7 +11,6 @@ import {
   StartRestoreRequestSchema,
   type WatchRestoreResponse,
 } from "./gen/safefile/v1/recovery_service_pb.js";
-import { SafefileError } from "./safefile-error.js";
 
 export interface RestoreOptions extends CallOptions {
   /** Everything at and below the path. */
@@ -62,32 +62,12 @@ export function restoreRequest(path: string, volume: string, options: RestoreOpt
  * The events of a restore until it ends. When the service is UNAVAILABLE it goes on after the last event seen, on
  * another replica where the address names several; attempts are counted from the last event.
  */
-export async function* watchRestore(
+export function watchRestore(
   channel: Channel,
   restoreId: string,
-  { cursor: start = "", signal }: WatchOptions,
+  { cursor: from = "", signal }: WatchOptions,
 ): AsyncGenerator<WatchRestoreResponse> {
-  const retry = channel.retry();
-  let cursor = start;
-  for (;;) {
-    if (signal?.aborted) throw cancelled(signal, undefined, undefined);
-    const call = channel.serverStream(RecoveryService.method.watchRestore, { restoreId, cursor });
-    const abort = () => call.cancel();
-    call.on("error", () => undefined);
-    signal?.addEventListener("abort", abort, { once: true });
-    try {
-      for await (const event of call as AsyncIterable<WatchRestoreResponse>) {
-        cursor = event.cursor;
-        retry.reset();
-        yield event;
-      }
-      return;
-    } catch (error) {
-      if (signal?.aborted) throw cancelled(signal, undefined, undefined);
-      await retry.after(isServiceError(error) ? SafefileError.fromCall(error) : error, signal);
-    } finally {
-      signal?.removeEventListener("abort", abort);
-      call.cancel();
-    }
-  }
+  const request = (cursor: string) => ({ restoreId, cursor });
+  const positionOf = (event: WatchRestoreResponse) => event.cursor;
+  return follow(channel, { method: RecoveryService.method.watchRestore, from, request, positionOf }, signal);
 }
