@@ -123,10 +123,10 @@ export const schema = z.strictObject({
     "Milliseconds of a lease. Long enough to outlive a pause, short enough to wait for after a crash.",
   ),
   lockWaitMs: number(
-    10_000,
+    20_000,
     0,
     600_000,
-    "Milliseconds that a change waits for its turn when the request does not say: longer than the lease that a dead holder may have left.",
+    "Milliseconds that a change waits for its turn when the request does not say: twice the lease that a dead holder may have left.",
   ),
   lockWaitMsMax: number(600_000, 0, 3_600_000, "Milliseconds that a request may ask to wait."),
   wakeUpMsMax: number(200, 5, 10_000, "Milliseconds until a waiter looks again by itself, should a wake-up be lost."),
