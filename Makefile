@@ -13,7 +13,7 @@ export PATH := $(bin):$(path_outside)
 # Set only for recipes, and looked up there: `make help` must work before `make setup`.
 redis = export REDIS_SERVER_BIN="$$(scripts/ensure-redis.sh)"
 
-.PHONY: help setup build generate vendor check check-lint check-types check-protos test crash plants sim run demo bench clean
+.PHONY: help setup build generate vendor check check-lint check-types check-protos test crash plants sim coverage mutate run demo bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -63,6 +63,12 @@ plants: build ## plant bugs, one at a time, that the tests must find
 
 sim: build ## simulate replicas, mishaps and power cuts from SEEDS seeds FROM one on
 	@exec node --enable-source-maps dist/test/sim/main.js
+
+coverage: build ## branches of journal, commit and recovery that the fast tests do not take
+	@$(redis) && scripts/coverage.sh
+
+mutate: build ## change journal and commit in small ways that the tests must notice; FILES=journal/frame.js for one
+	@$(redis) && scripts/mutate.sh $(FILES)
 
 run: build ## start one replica with its own Redis and a volume in ./data
 	@$(redis) && exec node dist/services/run.js

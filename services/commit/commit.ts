@@ -6,6 +6,7 @@ import type { Journals } from "../journal/journals.js";
 import type { Lease } from "../lock/lease.js";
 import type { OperationId } from "../model/operation.js";
 import { DIRECTORY_MODE, isCreateOnly } from "../model/operation-request.js";
+import type { FilePath } from "../model/path.js";
 import type { Receipt } from "../model/receipt.js";
 import type { OperationRecord, PathChange } from "../model/record.js";
 import type { Heads } from "../protocol/heads.js";
@@ -26,8 +27,8 @@ export class Commit {
     const { operation } = plan;
     const { attempt } = lease;
     const record = this.record(plan, lease, base, verified);
-    for (const { external, content, revision } of base.paths)
-      assert(content === undefined || revision > 0 || external, "I4: the base is not a revision that can be restored");
+    for (const { content, revision } of base.paths)
+      assert(content === undefined || revision > 0, "I4: the base is not a revision that can be restored");
     lease.assertHeld();
 
     const announcement = this.announcer.begin();
@@ -71,7 +72,7 @@ export class Commit {
     try {
       await lease.attempt.decide(verified.files[0]?.live);
     } catch (error) {
-      const path = base.paths[0]?.intent.path ?? "";
+      const path = base.paths[0]?.intent.path as FilePath;
       if (codeOf(error) === "EEXIST") throw new AlreadyExistsError({ path });
       // Made since the base was looked at, perhaps for a file below it.
       if (codeOf(error) === "EISDIR") throw new PathNotPlainError({ path, what: "directory" });

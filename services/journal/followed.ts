@@ -2,7 +2,7 @@ import { type IncarnationId, partsOf } from "../model/operation.js";
 import type { Volume } from "../volume/volume.js";
 import { FrameType } from "./frame.js";
 import { JOURNAL_START, journalDirectory, segmentOf } from "./position.js";
-import { JournalReader } from "./reader.js";
+import { JournalCorruptError, JournalReader } from "./reader.js";
 import { decodeOperation } from "./record.js";
 import { type Place, Table } from "./table.js";
 
@@ -60,8 +60,9 @@ export class Followed {
       this.first = this.followedFrom;
       this.reader = this.readerOf(this.first, "following", false);
     }
-    await this.fill(this.reader);
-    if (!this.reader.isBlocked) return;
+    // Damage at the end of a segment is met only when the next one begins: as a gap.
+    const isGap = await this.fill(this.reader).then(() => false, isCorrupt);
+    if (!isGap && !this.reader.isBlocked) return;
     this.salvager ??= this.readerOf(this.followedFrom, "salvaging", false);
     await this.fill(this.salvager);
   }
@@ -77,4 +78,9 @@ export class Followed {
         if (type === FrameType.operation) this.table.set(partsOf(decodeOperation(payload).operation).sequence, at);
     }
   }
+}
+
+function isCorrupt(error: unknown): true {
+  if (!(error instanceof JournalCorruptError)) throw error;
+  return true;
 }

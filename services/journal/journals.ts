@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { LRUCache } from "lru-cache";
 import { type IncarnationId, type OperationId, partsOf } from "../model/operation.js";
 import type { OperationRecord } from "../model/record.js";
@@ -85,7 +86,10 @@ export class Journals {
 
   /** The incarnations that have a journal on the volume, oldest first. */
   async incarnations(): Promise<IncarnationId[]> {
-    return ((await this.volume.list(this.volume.control("journal"))) ?? []).sort() as IncarnationId[];
+    const names = await this.volume.list(this.volume.control("journal"));
+    // Ours is in it. A volume whose journals are gone must not pass for one that never had any (I9).
+    assert(names, "the directory of the journals is gone");
+    return names.sort() as IncarnationId[];
   }
 
   /**

@@ -80,6 +80,8 @@ export class JournalReader {
       }
       this.segment += 1;
       this.offset = 0;
+      // What was last in the segment before may be damaged, too.
+      if (this.reading === "salvaging") this.sequence = undefined;
     }
   }
 
@@ -100,9 +102,10 @@ export class JournalReader {
         break;
       }
       if (frame === "short" || frame === undefined) {
-        if (this.reading === "strict" && !(await this.isTornTail(open, this.offset + at, sequence ?? 0)))
+        const before = sequence ?? -1;
+        if (this.reading === "strict" && !(await this.isTornTail(open, this.offset + at, before)))
           return await this.readWindow(windowBytes); // it has come meanwhile
-        const next = this.reading === "strict" ? undefined : this.behindDamage(bytes, at, sequence ?? -1);
+        const next = this.reading === "strict" ? undefined : this.behindDamage(bytes, at, before);
         this.isBlocked = next !== undefined;
         if (!next || this.reading === "following") break;
         [at, sequence] = next;
@@ -130,7 +133,7 @@ export class JournalReader {
    * nothing: of a group that was never flushed, any pages may have reached the disk.
    */
   private async isTornTail(handle: Handle, from: number, sequence: number): Promise<boolean> {
-    for (let offset = from; ; offset += WINDOW_BYTES) {
+    for (let offset = from, isEnd = false; !isEnd; offset += WINDOW_BYTES) {
       // Windows overlap by the largest record, so that none hides on a seam.
       const window = Buffer.allocUnsafe(WINDOW_BYTES + FRAME_HEADER_BYTES + this.recordBytesMax);
       const bytes = window.subarray(0, await handle.read(window, offset));
@@ -141,8 +144,9 @@ export class JournalReader {
         if (await this.hasCome(handle, from, sequence)) return false;
         throw this.corrupt(from - this.offset, `bad record, though sequence ${frame.sequence} says it was durable`);
       }
-      if (bytes.length < window.length) return true;
+      isEnd = bytes.length < window.length;
     }
+    return true;
   }
 
   /**

@@ -25,8 +25,9 @@ export class Table {
 
   get(sequence: number): Place | undefined {
     const page = this.pages.get(Math.floor(sequence / PAGE_ENTRIES));
+    if (!page) return undefined;
     const entry = 2 * (sequence % PAGE_ENTRIES);
-    const segment = page?.[entry] ?? 0;
-    return segment === 0 ? undefined : { segment, offset: page?.[entry + 1] ?? 0 };
+    const [segment, offset] = page.subarray(entry, entry + 2) as unknown as [number, number];
+    return segment === 0 ? undefined : { segment, offset };
   }
 }

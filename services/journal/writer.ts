@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { type IncarnationId, incarnationBytes } from "../model/operation.js";
 import { DurabilityError, type Handle, type Volume } from "../volume/volume.js";
 import { encodeHeader, FRAME_HEADER_BYTES, FrameType } from "./frame.js";
@@ -173,7 +174,7 @@ export class JournalWriter {
   }
 
   private get open(): Handle {
-    if (!this.handle) throw this.fail(new Error("the journal is closed"));
+    assert(this.handle, "a journal is written only before its close");
     return this.handle;
   }
 

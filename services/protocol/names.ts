@@ -1,4 +1,5 @@
 /** Every name that the commit protocol uses, below `.safefile/` (docs/design.md has the table). */
+import assert from "node:assert/strict";
 import { type IncarnationId, type OperationId, partsOf } from "../model/operation.js";
 import type { PathHash } from "../model/path.js";
 import { codeOf, type Volume, went } from "../volume/volume.js";
@@ -18,6 +19,16 @@ export const TOP_DIRECTORIES = [
   "incarnations",
   "generations",
 ] as const;
+
+/**
+ * What is in one of the directories that every volume has. One that is gone is damage, and must not pass for an empty
+ * one: what was in it would count as settled (I9).
+ */
+export async function namesIn(volume: Volume, directory: (typeof TOP_DIRECTORIES)[number]): Promise<string[]> {
+  const names = await volume.list(volume.control(directory));
+  assert(names, `.safefile/${directory} is gone; this volume needs a person's look`);
+  return names;
+}
 
 export const stagingOf = (incarnation: IncarnationId): string => `staging/${incarnation}`;
 export const stagedName = (operation: OperationId): string => `staging/${partsOf(operation).incarnation}/${operation}`;

@@ -128,7 +128,8 @@ function intersection(
   epoch: number,
   byOperation: ReadonlyMap<OperationId, Step>,
 ): Set<OperationId> {
-  const isAbove = (operation: OperationId) => (byOperation.get(operation)?.epoch ?? 0) > epoch;
+  // All that is allowed was found there.
+  const isAbove = (operation: OperationId) => (byOperation.get(operation) as Step).epoch > epoch;
   return new Set([...allowed].filter((operation) => isAbove(operation) || ancestors.has(operation)));
 }
 

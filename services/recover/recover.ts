@@ -1,5 +1,6 @@
 import { OutcomeUnknownError, SafeOperationError } from "../errors/index.js";
 import type { Lease } from "../lock/lease.js";
+import type { FilePath } from "../model/path.js";
 import type { Receipt } from "../model/receipt.js";
 import { EarlierOutcome } from "../protocol/earlier-outcome.js";
 import { said } from "../protocol/said.js";
@@ -23,7 +24,7 @@ export class Recover {
   async run(plan: Plan, lease: Lease, failure: unknown): Promise<Receipt> {
     const { operation } = plan;
     const { attempt } = lease;
-    const path = operation.intents[0]?.path ?? "";
+    const path = operation.intents[0]?.path as FilePath;
     const names = { path, operationId: operation.id, requestId: operation.requestId };
     let outcome: "NOT_COMMITTED" | "COMMITTED" | "UNKNOWN";
     try {

@@ -20,6 +20,7 @@ import {
   directoryLeaf,
   fencedName,
   generationName,
+  namesIn,
   removeTree,
   stagedName,
   stagingOf,
@@ -67,7 +68,7 @@ export class Replay {
   /** Replays if this host has started anew since the volume was last brought up to date; undefined when it has not. */
   async runIfNeeded(): Promise<Replayed | undefined> {
     // On a network volume the server keeps every name it answered for, and contents were synced before publishing.
-    const generations = ((await this.volume.list(this.volume.control("generations"))) ?? []).map(parseGeneration);
+    const generations = (await namesIn(this.volume, "generations")).map(parseGeneration);
     const newest = generations.reduce((most, each) => Math.max(most, each.number), 0);
     const isCurrent = generations.some(({ number, bootId }) => number === newest && bootId === this.volume.bootId);
     if (isCurrent) return undefined;
@@ -81,7 +82,7 @@ export class Replay {
   private async run(): Promise<Replayed> {
     const before = await this.incarnationsBefore();
     for (const incarnation of before) await removeTree(this.volume, stagingOf(incarnation));
-    for (const name of (await this.volume.list(this.volume.control("committed"))) ?? [])
+    for (const name of await namesIn(this.volume, "committed"))
       if (before.has(partsOf(name as OperationId).incarnation)) await removeTree(this.volume, `committed/${name}`);
 
     const past = await Past.read(this.journals, this.checkpoints, this.batons, "unsettled");
@@ -136,8 +137,8 @@ export class Replay {
   /** The incarnations that cannot have outlived the cut: all of another start of this host. */
   private async incarnationsBefore(): Promise<Set<IncarnationId>> {
     const names = new Set<string>();
-    for (const directory of ["incarnations", "staging", "journal"])
-      for (const name of (await this.volume.list(this.volume.control(directory))) ?? []) names.add(name);
+    for (const directory of ["incarnations", "staging", "journal"] as const)
+      for (const name of await namesIn(this.volume, directory)) names.add(name);
     const before = new Set<IncarnationId>();
     for (const name of names) if (isIncarnationId(name) && !(await this.isAfter(name))) before.add(name);
     return before;
@@ -286,9 +287,10 @@ export class Replay {
 
   /** Whether a content is that of a revision which names may have gone back to: any since the checkpoint, or one before. */
   private async isRevision(path: FilePath, sha256: Buffer): Promise<boolean> {
-    const known = await this.historyOf(path);
-    const stepsMax = (known?.chain.length ?? 0) + OLDER_MAX;
-    let operation = known?.head ?? NO_OPERATION;
+    // Only a path with a history is repaired.
+    const { chain, head: newest } = (await this.historyOf(path)) as PathHistory;
+    const stepsMax = chain.length + OLDER_MAX;
+    let operation = newest;
     for (let step = 0; step < stepsMax && operation !== NO_OPERATION; step++) {
       const head = await this.heads.headAt(path, operation).catch(ignoreDamaged);
       if (head?.change.content && sameBytes(sha256, head.change.content.sha256)) return true;

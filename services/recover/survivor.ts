@@ -15,7 +15,7 @@ import type { OperationRecord } from "../model/record.js";
 import { type Batons, isFinished } from "../protocol/baton.js";
 import type { Heads } from "../protocol/heads.js";
 import { type Incarnation, identityOf } from "../protocol/incarnation.js";
-import { bornName, closedName, incarnationName, removeTree, stagingOf } from "../protocol/names.js";
+import { bornName, closedName, incarnationName, namesIn, removeTree, stagingOf } from "../protocol/names.js";
 import type { Settler } from "../protocol/settle.js";
 import { type Name, unless, type Volume, went } from "../volume/volume.js";
 import type { Checkpoints } from "./checkpoints.js";
@@ -69,7 +69,7 @@ export class Survivor {
   }
 
   private async others(): Promise<IncarnationId[]> {
-    const names = (await this.volume.list(this.volume.control("incarnations"))) ?? [];
+    const names = await namesIn(this.volume, "incarnations");
     return names.filter(isIncarnationId).filter((incarnation) => incarnation !== this.own.id);
   }
 
@@ -105,7 +105,7 @@ export class Survivor {
    */
   async closeOwn(): Promise<boolean> {
     const { id } = this.own;
-    for (const name of (await this.volume.list(this.volume.control("committed"))) ?? [])
+    for (const name of await namesIn(this.volume, "committed"))
       if (isOperationId(name) && partsOf(name).incarnation === id) return false;
     // Fails when a staged name is left. From here on nothing of this incarnation can be published.
     if (!(await went(this.volume.removeDirectory(this.volume.control(stagingOf(id))), ["ENOTEMPTY", "EEXIST"])))
@@ -143,7 +143,7 @@ export class Survivor {
   }
 
   private async finishDecided(incarnation: IncarnationId): Promise<void> {
-    for (const name of (await this.volume.list(this.volume.control("committed"))) ?? []) {
+    for (const name of await namesIn(this.volume, "committed")) {
       if (!isOperationId(name) || partsOf(name).incarnation !== incarnation) continue;
       await this.settler.finish(name);
     }
@@ -186,7 +186,7 @@ export class Survivor {
   }
 
   private async fencedOf(incarnation: IncarnationId): Promise<OperationId[]> {
-    const names = (await this.volume.list(this.volume.control("fenced"))) ?? [];
+    const names = await namesIn(this.volume, "fenced");
     return names.filter(isOperationId).filter((operation) => partsOf(operation).incarnation === incarnation);
   }
 
@@ -213,8 +213,8 @@ export class Survivor {
   }
 
   private async forget(incarnation: IncarnationId): Promise<void> {
-    for (const directory of ["fenced", "uploads", "births"]) {
-      for (const name of (await this.volume.list(this.volume.control(directory))) ?? []) {
+    for (const directory of ["fenced", "uploads", "births"] as const) {
+      for (const name of await namesIn(this.volume, directory)) {
         if (!name.startsWith(`${incarnation}.`)) continue;
         if (directory === "births") await this.helpBirth(name);
         else await removeTree(this.volume, `${directory}/${name}`);

@@ -6,6 +6,10 @@ import { constants as osConstants } from "node:os";
 import koffi from "koffi";
 import { pulse } from "./pulse.js";
 
+/** The most that koffi takes; every change has a few calls under way at most. Its own limit of 256 is met by many changes
+ * at once, and one call more throws. */
+const CALLS_MAX = 4096;
+koffi.config({ max_async_calls: CALLS_MAX });
 const libc = koffi.load("libc.so.6");
 koffi.struct("open_how", { flags: "uint64_t", mode: "uint64_t", resolve: "uint64_t" });
 const syscall = libc.func("long syscall(long number, int at, const char *path, const open_how *how, size_t size)");
