@@ -2,13 +2,14 @@ import assert from "node:assert/strict";
 import { chmod, chown, lstat, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, test } from "node:test";
-import type { DescMethod, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import type { MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import { type MutationResult, RevisionKind } from "../../services/gen/safefile/v1/common_pb.js";
 import { FileOpsService, type TransactionOperationSchema } from "../../services/gen/safefile/v1/file_ops_service_pb.js";
 import { RecoveryService } from "../../services/gen/safefile/v1/recovery_service_pb.js";
 import { Cleanup } from "../cluster/cleanup.js";
+import { Asking } from "./asking.js";
 import { ask } from "./raw.js";
-import { startWorld, stateOf, type World } from "./world.js";
+import { startWorld, type World } from "./world.js";
 
 type Step = MessageInitShape<typeof TransactionOperationSchema>;
 
@@ -25,30 +26,10 @@ const bytes = (text: string) => Buffer.from(text);
 const text = (name: string) => readFile(at(name), "utf8");
 const modeOf = async (name: string) => (await lstat(at(name))).mode & 0o7777;
 
-/** The reply; fails with what the server said. */
-async function call<M extends DescMethod>(method: M, request: MessageInitShape<M["input"]>) {
-  const { code, message, messages } = await world.raw.send(ask(method, request));
-  assert.equal(code, "OK", message);
-  return messages[0] as MessageShape<M["output"]>;
-}
-
-/** The reason of a refusal, which must have changed nothing. */
-async function refusal<M extends DescMethod>(method: M, request: MessageInitShape<M["input"]>): Promise<string> {
-  const before = await stateOf(world.volume);
-  const { code, info } = await world.raw.send(ask(method, request));
-  assert.notEqual(code, "OK");
-  assert.equal(info?.metadata.outcome, "NOT_COMMITTED");
-  assert.deepEqual(await stateOf(world.volume), before, "a refused change left something");
-  return info?.reason ?? "";
-}
+const { call, refusal, history } = new Asking(() => world);
 
 const write = async (name: string, content: string | Buffer, options = {}) =>
   (await call(files.writeFile, { path: name, data: Buffer.from(content as string), options })).result as MutationResult;
-
-async function history(name: string): Promise<string[]> {
-  const { revisions } = await call(RecoveryService.method.listRevisions, { path: name });
-  return revisions.map(({ revision, kind, sizeBytes }) => `${revision} ${RevisionKind[kind]} ${sizeBytes}`);
-}
 
 test("append adds to what is there, creates what is not, and says where", async () => {
   const made = await call(files.appendFile, { path: "log", data: bytes("one\n"), mode: 0o600 });

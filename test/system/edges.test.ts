@@ -5,10 +5,10 @@ import { after, before, test } from "node:test";
 import type { DescMethod, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import { create, toBinary } from "@bufbuild/protobuf";
 import * as grpc from "@grpc/grpc-js";
-import { RevisionKind } from "../../services/gen/safefile/v1/common_pb.js";
 import { FileOpsService, type TransactionOperationSchema } from "../../services/gen/safefile/v1/file_ops_service_pb.js";
 import { RecoveryService } from "../../services/gen/safefile/v1/recovery_service_pb.js";
 import { Cleanup } from "../cluster/cleanup.js";
+import { Asking } from "./asking.js";
 import { ask } from "./raw.js";
 import { startWorld, stateOf, type World } from "./world.js";
 
@@ -28,30 +28,10 @@ const bytes = (text: string) => Buffer.from(text);
 const text = (name: string) => readFile(at(name), "utf8");
 const descriptors = async () => (await readdir(`/proc/${world.replica.pid}/fd`)).length;
 
-/** The reply; fails with what the server said. */
-async function call<M extends DescMethod>(method: M, request: MessageInitShape<M["input"]>) {
-  const { code, message, messages } = await world.raw.send(ask(method, request));
-  assert.equal(code, "OK", message);
-  return messages[0] as MessageShape<M["output"]>;
-}
-
-/** The reason of a refusal, which must have changed nothing. */
-async function refusal<M extends DescMethod>(method: M, request: MessageInitShape<M["input"]>): Promise<string> {
-  const before = await stateOf(world.volume);
-  const { code, info } = await world.raw.send(ask(method, request));
-  assert.notEqual(code, "OK");
-  assert.equal(info?.metadata.outcome, "NOT_COMMITTED");
-  assert.deepEqual(await stateOf(world.volume), before, "a refused change left something");
-  return info?.reason ?? "";
-}
+const { call, refusal, history } = new Asking(() => world);
 
 const write = (name: string, content: string | Buffer, options = {}) =>
   call(files.writeFile, { path: name, data: Buffer.from(content as string), options });
-
-async function history(name: string): Promise<string[]> {
-  const { revisions } = await call(RecoveryService.method.listRevisions, { path: name });
-  return revisions.map(({ revision, kind, sizeBytes }) => `${revision} ${RevisionKind[kind]} ${sizeBytes}`);
-}
 
 test("the mode of an append is for a file that is made, not for one that is there", async () => {
   await call(files.writeFile, { path: "mode", data: bytes("x"), mode: 0o640 });

@@ -52,3 +52,13 @@ export interface RemoveOptions extends ChangeOptions {
   /** A directory with all below it. */
   readonly recursive?: boolean;
 }
+
+export interface IncidentsOptions extends Omit<ListOptions, "recursive"> {
+  /** Only those that are not over. */
+  readonly unresolvedOnly?: boolean;
+}
+
+export interface DrainOptions extends CallOptions {
+  /** How long changes under way may take. The server's default unless given. */
+  readonly drainWaitMs?: number;
+}

@@ -8,6 +8,8 @@ import { type CallContext, Channel } from "./channel.js";
 import type { UploadSource } from "./chunks.js";
 import type {
   ClientOptions,
+  DrainOptions,
+  IncidentsOptions,
   ListOptions,
   ReadOptions,
   RemoveOptions,
@@ -53,18 +55,7 @@ import { RETRY_DEFAULT } from "./retry.js";
 import { type Transacted, type TransactionOptions, type TransactionSource, transaction } from "./transaction.js";
 import { type UploadOptions, upload } from "./upload.js";
 import { type FileWatchOptions, watchFiles } from "./watch.js";
-
 import { type WriteAnswer, WriteMany, type WriteManyOptions, type WriteSource } from "./write-many.js";
-
-export interface IncidentsOptions extends Omit<ListOptions, "recursive"> {
-  /** Only those that are not over. */
-  readonly unresolvedOnly?: boolean;
-}
-
-export interface DrainOptions extends CallOptions {
-  /** How long changes under way may take. The server's default unless given. */
-  readonly drainWaitMs?: number;
-}
 
 const DEADLINE_MS = 30_000;
 const IDLE_MS_MAX = 60_000;

@@ -1,8 +1,10 @@
 export type { CallOptions, ChangeOptions, Condition } from "./call-options.js";
 export type { Pieces, UploadSource } from "./chunks.js";
-export { type DrainOptions, type IncidentsOptions, SafefileClient } from "./client.js";
+export { SafefileClient } from "./client.js";
 export type {
   ClientOptions,
+  DrainOptions,
+  IncidentsOptions,
   ListOptions,
   ReadOptions,
   RemoveOptions,
