@@ -28,6 +28,7 @@ import { Recover } from "./recover/recover.js";
 import { Repair } from "./recover/repair.js";
 import { Replay } from "./recover/replay.js";
 import { Survivor } from "./recover/survivor.js";
+import { Tails } from "./recover/tails.js";
 import { Store } from "./store/store.js";
 import { Validate } from "./validate/validate.js";
 import { Verify } from "./verify/verify.js";
@@ -127,27 +128,28 @@ export async function buildEngine({ volume, host, index, leases, observer }: Out
   const files = new Files(volume, journals, batons, heads);
   const listing = new Listing(volume, files, config.listEntriesMax);
   const revisions = new Revisions(index, batons, heads, settler, files);
-  const rebuild = new Rebuild(index, journals, batons, settler);
+  const rebuild = new Rebuild(index, journals, checkpoints, batons, settler);
   index.onMissing = () => {
     rebuild
       .runIfMissing()
       .then((rebuilt) => rebuilt && told.rebuilt?.(rebuilt))
       .catch((error: unknown) => told.warn("the index is not rebuilt yet", error));
   };
+  const tails = new Tails(index, journals, checkpoints, batons, heads);
   const survivor = new Survivor(
     volume,
     journals,
     checkpoints,
     index,
     batons,
-    heads,
+    tails,
     settler,
     incarnation,
     config.incarnationDeadMs,
     told.stuck,
     async (dead) => await told.died?.(dead),
   );
-  const repair = new Repair(index, journals, batons, heads, incarnation.id, announcer);
+  const repair = new Repair(index, journals, batons, heads, incarnation.id, announcer, tails);
   const replay = new Replay(volume, journals, checkpoints, batons, heads, store, incarnation, survivor);
   const uploads = new Uploads(volume, incarnation, config);
   return {
@@ -168,6 +170,7 @@ export async function buildEngine({ volume, host, index, leases, observer }: Out
     revisions,
     rebuild,
     repair,
+    tails,
     survivor,
     replay,
     checkpoints,

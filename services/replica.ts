@@ -69,10 +69,10 @@ export class Replica implements Life {
     if (replayed) {
       notices.replayed(replayed);
       this.log.info(replayed, "replayed after a restart of the host");
-      // What those before the cut had not told Redis would else be missing from the index, and from watches.
-      await engine.rebuild.run();
     }
     await this.lookAfterOthers();
+    // What those before us had not told Redis would else be missing from the index, and from watches.
+    await engine.tails.indexAll();
     this.parts.engine.checkpointer.start();
     const port = await server.listen(this.config.listen);
     this.repeat("recovery", this.leaving.signal, () => this.lookAfterOthers());
@@ -113,7 +113,6 @@ export class Replica implements Life {
     if (rebuilt) this.parts.notices.rebuilt(rebuilt);
     const ended = await this.parts.engine.survivor.look();
     if (ended.length === 0) return;
-    this.parts.engine.repair.remember(ended);
     this.log.info({ incarnations: ended }, "ended dead incarnations");
   }
 
@@ -224,10 +223,10 @@ export class Replica implements Life {
     notices.incidents.closeAll();
     await notices.incidents.settled();
     if (pipeline.size > 0) throw new Error(`${pipeline.size} changes have not ended`);
-    await checkpointer.stop();
+    const left = whatIsLeft(announcer.backlog, notices.settled);
+    await checkpointer.stop(left ? "next" : "final");
     await writer.close();
-    if (announcer.backlog > 0) throw new Error("Redis has not heard of all changes");
-    if (!notices.settled) throw new Error("the outcome of a change is not settled");
+    if (left) throw new Error(left);
     if (!(await survivor.closeOwn())) throw new Error("a staged name is left");
     this.log.info("closed this incarnation; nothing of it is left to settle");
   }
@@ -247,6 +246,12 @@ export class Replica implements Life {
     ).catch(() => false);
     return closed && this.parts.engine.pipeline.size === 0;
   }
+}
+
+/** Why survivors have to look at this incarnation although its changes have ended. */
+function whatIsLeft(backlog: number, isSettled: boolean): string | undefined {
+  if (backlog > 0) return "Redis has not heard of all changes";
+  return isSettled ? undefined : "the outcome of a change is not settled";
 }
 
 /** Waits for `work`, but no longer than `ms`. */

@@ -248,6 +248,20 @@ export class Index {
     return (await this.ask(() => this.redis.get(this.key("ready"))))?.split("/")[1];
   }
 
+  /** Which connection to Redis commands go by now; another one may lead to a Redis that has forgotten some. */
+  get connection(): number {
+    return this.connections;
+  }
+
+  /**
+   * Says that an incarnation which has ended is indexed up to `sequence`, unless what was indexed since `connection`
+   * may be forgotten again: then throws INDEX_UNAVAILABLE.
+   */
+  async account(incarnation: IncarnationId, sequence: number, connection: number): Promise<void> {
+    if (this.connections !== connection) throw new IndexUnavailableError();
+    await this.apply([], { incarnation, expected: 0, batch: 0, sequence });
+  }
+
   async watermark(incarnation: IncarnationId): Promise<number> {
     return Number((await this.ask(() => this.redis.hget(this.key("watermarks"), incarnation))) ?? 0);
   }

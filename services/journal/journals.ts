@@ -5,8 +5,8 @@ import type { OperationRecord } from "../model/record.js";
 import type { Volume } from "../volume/volume.js";
 import { Followed } from "./followed.js";
 import { FRAME_HEADER_BYTES, FrameType } from "./frame.js";
-import { JOURNAL_START, type Mark } from "./position.js";
-import { JournalCorruptError, JournalReader, readFrameAt } from "./reader.js";
+import { JOURNAL_START, journalDirectory, type Mark, segmentOf } from "./position.js";
+import { JournalCorruptError, JournalReader, type Reading, readFrameAt, type Span } from "./reader.js";
 import { type Checkpoint, decodeAbort, decodeOperation, encodeAbort, encodeOperation } from "./record.js";
 import { Table } from "./table.js";
 import type { Appended, JournalWriter } from "./writer.js";
@@ -96,9 +96,34 @@ export class Journals {
    * Every record of one journal, in the order written, after `from` when given. Throws JournalCorruptError. Of one whose
    * checkpoint is final, only what is found at once: hardly anything ever follows, and nothing that was vouched for.
    */
-  async *scan(incarnation: IncarnationId, from?: Checkpoint): AsyncGenerator<Scanned> {
+  scan(incarnation: IncarnationId, from?: Checkpoint): AsyncGenerator<Scanned> {
     const span = { from: from?.at ?? JOURNAL_START, ...(from?.isFinal ? { windowBytes: FINAL_WINDOW_BYTES } : {}) };
-    const reading = from?.isFinal ? "following" : "strict";
+    return this.read(incarnation, from?.isFinal ? "following" : "strict", span);
+  }
+
+  /**
+   * As `scan`, every record after `sequence`: it reads from the start of the segment which that one is in, and yields
+   * what it meets before it, too.
+   */
+  async *scanSince(incarnation: IncarnationId, sequence: number): AsyncGenerator<Scanned> {
+    const names = (await this.volume.list(this.volume.control(journalDirectory(incarnation)))) ?? [];
+    let segment = Math.max(1, ...names.flatMap((name) => segmentOf(name) ?? []));
+    while (segment > 1 && !(await this.beginsBy(incarnation, segment, sequence))) segment -= 1;
+    const from = segment === 1 ? JOURNAL_START : { sequence: undefined, segment, offset: 0 };
+    yield* this.read(incarnation, "strict", { from });
+  }
+
+  /** Whether a segment's first record is one of up to `sequence`. One that is damaged is met from the segment before. */
+  private async beginsBy(incarnation: IncarnationId, segment: number, sequence: number): Promise<boolean> {
+    const at = { incarnation, segment, offset: 0 };
+    const first = await readFrameAt(this.volume, at, this.limits.recordBytesMax).catch((error: unknown) => {
+      if (error instanceof JournalCorruptError) return undefined;
+      throw error;
+    });
+    return first !== undefined && first.sequence <= sequence;
+  }
+
+  private async *read(incarnation: IncarnationId, reading: Reading, span: Span): AsyncGenerator<Scanned> {
     const reader = new JournalReader(this.volume, incarnation, this.limits.recordBytesMax, reading, span);
     for await (const frames of reader.readOn()) {
       for (const { type, sequence, payload, at } of frames) {

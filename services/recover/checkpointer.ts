@@ -46,15 +46,15 @@ export class Checkpointer {
     this.timer.unref();
   }
 
-  /** Writes a last one: an incarnation that left in order leaves nothing to read. */
-  async stop(): Promise<void> {
+  /** Writes a last one, `final` when all is settled: an incarnation that left in order leaves nothing to read. */
+  async stop(which: "next" | "final"): Promise<void> {
     clearInterval(this.timer);
-    await this.run().catch(this.onError);
+    await this.run(which).catch(this.onError);
   }
 
   /** Writes one if there is anything new, after the one under way. */
-  run(): Promise<void> {
-    this.writing = this.writing.catch(() => undefined).then(() => this.write());
+  run(which: "next" | "final" = "next"): Promise<void> {
+    this.writing = this.writing.catch(() => undefined).then(() => this.write(which));
     return this.writing;
   }
 
@@ -71,15 +71,16 @@ export class Checkpointer {
       });
   }
 
-  private async write(): Promise<void> {
+  private async write(which: "next" | "final"): Promise<void> {
     // In one tick: every abort record up to there is named, and nothing up to there is open.
     const at = this.settled.end;
     const aborted = this.journals.foreignAborts;
-    if (at.sequence <= this.last.sequence) return;
+    const isFinal = which === "final" && at.sequence === this.writer.end.sequence;
+    if (at.sequence <= this.last.sequence && !isFinal) return;
     // Only now is all of that durable which settled the records. After a failure nobody can know (I10).
     await this.checkpoints.syncNames();
     const foreignAborts = await this.checkpoints.stillNeeded(aborted);
-    await this.checkpoints.write(this.journals.incarnation, { at, isFinal: false, foreignAborts });
+    await this.checkpoints.write(this.journals.incarnation, { at, isFinal, foreignAborts });
     const needed = new Set(foreignAborts);
     const known = new Set(aborted);
     this.journals.forgetAborts((operation) => known.has(operation) && !needed.has(operation));

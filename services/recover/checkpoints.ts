@@ -33,6 +33,16 @@ export class Checkpoints {
     return (await this.isReached(incarnation, checkpoint.at)) ? checkpoint : undefined;
   }
 
+  /** Of those that have ended, the sequence of the last record. */
+  async ends(incarnations: readonly IncarnationId[]): Promise<Map<IncarnationId, number>> {
+    const ends = new Map<IncarnationId, number>();
+    for (const incarnation of incarnations) {
+      const last = await this.read(incarnation);
+      if (last?.isFinal) ends.set(incarnation, last.at.sequence);
+    }
+    return ends;
+  }
+
   /** Whether the journal is as long as that: one that was cut off behind our back must be met, not passed over. */
   private async isReached(incarnation: IncarnationId, { segment, offset }: Mark): Promise<boolean> {
     const stats = await this.volume.stat(this.volume.control(segmentName(incarnation, segment)));

@@ -7,6 +7,7 @@ import { changeOf, type OperationRecord } from "../model/record.js";
 import { type Batons, isFinished } from "../protocol/baton.js";
 import { MissingRecordError } from "../protocol/heads.js";
 import type { Settler } from "../protocol/settle.js";
+import type { Checkpoints } from "./checkpoints.js";
 
 export interface Rebuilt {
   readonly paths: number;
@@ -27,6 +28,7 @@ export class Rebuild {
   constructor(
     private readonly index: Index,
     private readonly journals: Journals,
+    private readonly checkpoints: Checkpoints,
     private readonly batons: Batons,
     private readonly settler: Settler,
   ) {}
@@ -78,6 +80,8 @@ export class Rebuild {
     // Cleared first: whatever is committed from now on is announced by whoever commits it, and what was committed
     // before is in the journals that are read below.
     await this.index.clear();
+    const { connection } = this.index;
+    const ended = await this.checkpoints.ends(await this.journals.incarnations());
     const operations = new Map<FilePath, Set<OperationId>>();
     let records = 0;
     const incarnations = await this.journals.incarnations();
@@ -94,6 +98,7 @@ export class Rebuild {
     }
     let revisions = 0;
     for (const [path] of operations) revisions += await this.indexPath(path);
+    for (const [incarnation, sequence] of ended) await this.index.account(incarnation, sequence, connection);
     return { paths: operations.size, revisions, journals: incarnations.length, records };
   }
 

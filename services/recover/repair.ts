@@ -5,6 +5,7 @@ import { type FilePath, pathHash } from "../model/path.js";
 import { type OperationRecord, withoutBytes } from "../model/record.js";
 import type { Batons } from "../protocol/baton.js";
 import type { Heads } from "../protocol/heads.js";
+import type { Tails } from "./tails.js";
 
 /** Whoever tells Redis what this replica commits. */
 export interface Teller {
@@ -13,16 +14,13 @@ export interface Teller {
 }
 
 const BATCH = 64;
-const ENDED_MAX = 100;
 
 /**
  * Repairs the index when Redis went back: it restarts without the last of what it was told, and looks whole. What each
- * replica told it is in its own journal, so each indexes its own again, from the watermark that is left (I8).
+ * replica told it is in its own journal, so each indexes its own again, from the watermark that is left, and anyone
+ * what those wrote that have ended (I8).
  */
 export class Repair {
-  /** Incarnations that this replica ended, and so indexed the rest of: nobody else would notice that it is gone. */
-  private ended: IncarnationId[] = [];
-
   constructor(
     private readonly index: Index,
     private readonly journals: Journals,
@@ -30,11 +28,8 @@ export class Repair {
     private readonly heads: Heads,
     private readonly own: IncarnationId,
     private readonly teller: Teller,
+    private readonly tails: Tails,
   ) {}
-
-  remember(ended: readonly IncarnationId[]): void {
-    this.ended = [...this.ended, ...ended].slice(-ENDED_MAX);
-  }
 
   /** Looks whether Redis went back, and repairs what it forgot. Returns how many records were indexed again. */
   async look(): Promise<number> {
@@ -46,16 +41,15 @@ export class Repair {
     if (builtIn === undefined) return 0;
     let records = 0;
     if (builtIn !== run) {
-      records += await this.reindex(this.own, from);
-      for (const incarnation of this.ended)
-        records += await this.reindex(incarnation, await this.index.watermark(incarnation));
+      records += await this.reindex(from);
+      records += await this.tails.indexAll();
     }
     // A Redis that restarted meanwhile may have forgotten what was indexed again: then the next look does it once more.
     await this.teller.remembered(async () => (await this.index.run()) === run);
     return records;
   }
 
-  private async reindex(incarnation: IncarnationId, from: number): Promise<number> {
+  private async reindex(from: number): Promise<number> {
     let records = 0;
     let batch: OperationRecord[] = [];
     const flush = async (): Promise<void> => {
@@ -64,7 +58,7 @@ export class Repair {
       records += committed.length;
       batch = [];
     };
-    for await (const scanned of this.journals.scan(incarnation)) {
+    for await (const scanned of this.journals.scanSince(this.own, from)) {
       if (scanned.type !== "operation" || scanned.sequence <= from) continue;
       if (batch.push(withoutBytes(scanned.record)) >= BATCH) await flush();
     }

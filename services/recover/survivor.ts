@@ -11,14 +11,13 @@ import {
   partsOf,
 } from "../model/operation.js";
 import { type FilePath, type PathHash, pathHash } from "../model/path.js";
-import type { OperationRecord } from "../model/record.js";
 import { type Batons, isFinished } from "../protocol/baton.js";
-import type { Heads } from "../protocol/heads.js";
 import { type Incarnation, identityOf } from "../protocol/incarnation.js";
 import { bornName, closedName, incarnationName, namesIn, removeTree, stagingOf } from "../protocol/names.js";
 import type { Settler } from "../protocol/settle.js";
 import { type Name, unless, type Volume, went } from "../volume/volume.js";
 import type { Checkpoints } from "./checkpoints.js";
+import type { Tails } from "./tails.js";
 
 interface Watched {
   sign: string;
@@ -42,7 +41,7 @@ export class Survivor {
     private readonly checkpoints: Checkpoints,
     private readonly index: Index,
     private readonly batons: Batons,
-    private readonly heads: Heads,
+    private readonly tails: Tails,
     private readonly settler: Settler,
     private readonly own: Incarnation,
     private readonly deadMs: number,
@@ -155,6 +154,7 @@ export class Survivor {
    * checkpoint says once all that is durable.
    */
   private async settleJournaled(incarnation: IncarnationId): Promise<Checkpoint> {
+    const { connection } = this.index;
     const indexed = await this.index.watermark(incarnation).catch(() => 0);
     const last = await this.checkpoints.read(incarnation);
     // What is before it needs no settling, but may need to be indexed.
@@ -180,8 +180,9 @@ export class Survivor {
     }
     for (const [path, state] of paths) {
       await this.passOn(path, incarnation);
-      if (state === "open") await this.indexPath(path);
+      if (state === "open") await this.tails.indexPath(path);
     }
+    if (at.sequence > indexed) await this.index.account(incarnation, at.sequence, connection);
     return { at, isFinal: true, foreignAborts: await this.checkpoints.stillNeeded([...foreignAborts]) };
   }
 
@@ -196,20 +197,6 @@ export class Survivor {
     if (partsOf(baton.owner).incarnation !== incarnation) return;
     const last = await this.settler.lastAfter(baton, path);
     await this.batons.move(baton, { ...baton, owner: last, last });
-  }
-
-  /** Indexes what is committed on `path` and not indexed yet, oldest first, whoever committed it. */
-  private async indexPath(path: FilePath): Promise<void> {
-    const indexed = await this.index.indexedRevision(path);
-    const baton = await this.batons.look(pathHash(path));
-    const chain: OperationRecord[] = [];
-    let head = baton && (await this.heads.headAt(path, baton.last));
-    while (head && head.change.revision > indexed) {
-      chain.push({ ...head.record, changes: [head.change] });
-      if (head.change.baseRevision <= indexed) break; // without looking for a record that may lie far back
-      head = await this.heads.headAt(path, head.change.baseOperation);
-    }
-    for (const record of chain.reverse()) await this.index.apply([record]);
   }
 
   private async forget(incarnation: IncarnationId): Promise<void> {

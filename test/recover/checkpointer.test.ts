@@ -29,8 +29,9 @@ test("a checkpoint is made when one is due by time, again after one that failed,
   assert.equal(core.logged.length, 2, "each failure is told");
   await core.write("f", "two");
   await untilSequence(core, 2);
-  await core.checkpointer.stop();
+  await core.checkpointer.stop("final");
   assert.equal(core.checkpointer.replayBytes, 0);
+  assert.equal((await core.checkpoints.read(core.incarnation.id))?.isFinal, true);
 });
 
 test("a checkpoint is made at once when the journal has grown enough, and not before", async (t) => {
@@ -42,7 +43,20 @@ test("a checkpoint is made at once when the journal has grown enough, and not be
   assert.equal(await core.checkpoints.read(core.incarnation.id), undefined);
   await core.write("f", "x".repeat(20_000));
   await untilSequence(core, 2);
-  await core.checkpointer.stop();
+  await core.checkpointer.stop("next");
+  assert.equal((await core.checkpoints.read(core.incarnation.id))?.isFinal, false);
+});
+
+test("what ends with a change still open has no final checkpoint", async (t) => {
+  const world = await World.start(t);
+  const core = await world.core();
+  await core.write("f", "one");
+  const open = core.announcer.begin();
+  await core.write("f", "two");
+  await core.checkpointer.stop("final");
+  const last = await core.checkpoints.read(core.incarnation.id);
+  assert.deepEqual([last?.at.sequence, last?.isFinal], [1, false]);
+  open.settle();
 });
 
 test("a checkpoint's file that is far too large counts as none", async (t) => {

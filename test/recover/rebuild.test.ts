@@ -81,7 +81,6 @@ test("I8: what Redis forgot by going back is indexed again, of those too that th
   await dead.write("f0", "three");
   for (const each of [core, dead]) await each.announced();
   await core.survivor.end(dead.incarnation.id);
-  core.repair.remember([dead.incarnation.id]);
   await redis.kill();
   await rm(redis.dir, { recursive: true });
   await cp(kept, redis.dir, { recursive: true });

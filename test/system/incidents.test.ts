@@ -11,6 +11,8 @@ import {
   type SafefileClient,
   type WatchEventsResponse,
 } from "@safefile/client";
+import { Redis } from "ioredis";
+import { type FilePath, pathHash } from "../../services/model/path.js";
 import { Cleanup } from "../cluster/cleanup.js";
 import { startRedis } from "../cluster/redis.js";
 import { type Replica, startReplica } from "../cluster/replica.js";
@@ -152,7 +154,7 @@ test("a Redis that forgets everything, and one that is away, are incidents that 
   await eventually(client, IncidentKind.INDEX, (incident) => isAway(incident) && isOver(incident));
 });
 
-test("a start of the host after a power cut is an incident", async (t) => {
+test("a start of the host after a power cut is an incident, and Redis learns what it was not told", async (t) => {
   const cleanup = Cleanup.of(t);
   const { volume, redis, replica, client } = await startWorld(cleanup, FAST);
   await client.write("a.txt", Buffer.from("a"));
@@ -163,8 +165,17 @@ test("a start of the host after a power cut is an incident", async (t) => {
   const own = path.join(control, "incarnations", replica.incarnation);
   await writeFile(own, (await readFile(own, "utf8")).replace(/"bootId":"[^"]*"/, `"bootId":"${OTHER_BOOT}"`));
   await rm(path.join(volume, "a.txt"));
+  // As if the power had failed before Redis was told.
+  const direct = new Redis(redis.url);
+  cleanup.defer(() => direct.disconnect());
+  const [watermarks, ...others] = await direct.keys("*:watermarks");
+  assert(watermarks && others.length === 0);
+  const head = watermarks.replace("watermarks", `f:${pathHash("a.txt" as FilePath)}`);
+  assert.equal(await direct.del(head), 1);
+  await direct.hset(watermarks, replica.incarnation, 0);
   const again = connect(cleanup, await startReplica({ cleanup, volume, redis: [redis.url], env: FAST }));
   assert.match((await eventually(again.client, IncidentKind.REPLAY)).message, /1 files published again/);
+  assert.match((await direct.hget(head, "h")) ?? "", new RegExp(`^1 ${replica.incarnation}`));
 });
 
 test("I11: a full volume makes nobody wait, and is an incident when there is room again", {
