@@ -90,7 +90,7 @@ export async function buildEngine({ volume, host, index, leases, observer }: Out
     told.warn("the index lies behind", error),
   );
 
-  const validate = new Validate(volume);
+  const validate = new Validate(volume, batons);
   const recover = new Recover(volume, store, (error) => {
     told.unfinished?.();
     told.warn("not finished yet", error);

@@ -140,6 +140,7 @@ export class Backup {
     const { path } = intent;
     const stats = await this.settledStat(live, head, lease);
     const revision = (head?.change.revision ?? 0) + (stats.isHead ? 0 : 1);
+    if (stats.found?.type === "symlink" || stats.found?.type === "other") checkType(intent, stats.found);
     // Before anything is kept, so that a refused request leaves nothing behind.
     checkPreconditions(intent, foundAs(stats, head));
     if (stats.found) checkType(intent, stats.found);

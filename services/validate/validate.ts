@@ -1,5 +1,7 @@
 import { ArgumentInvalidError, PathNotFoundError, PathNotPlainError } from "../errors/index.js";
 import type { Intent, Operation } from "../model/operation-request.js";
+import { pathHash } from "../model/path.js";
+import type { Batons } from "../protocol/baton.js";
 import { codeOf, NotPlainError, type Stat, type Volume } from "../volume/volume.js";
 import type { Plan } from "./plan.js";
 import { needsFile } from "./preconditions.js";
@@ -8,7 +10,10 @@ const PARALLEL = 16;
 
 /** First stage: refuses what can be refused without a lease, cheapest first. Changes nothing. */
 export class Validate {
-  constructor(private readonly volume: Volume) {}
+  constructor(
+    private readonly volume: Volume,
+    private readonly batons: Batons,
+  ) {}
 
   async run(operation: Operation): Promise<Plan> {
     operation.signal.throwIfAborted();
@@ -22,9 +27,10 @@ export class Validate {
   }
 
   /**
-   * A symlink, directory or device on the way is never followed, replaced or opened (I12). Nothing to delete is only
-   * said here when it goes no further: a repeated delete, whose first call deleted the file, is answered under the
-   * lease with that one's outcome (I5), and any other is refused there.
+   * A symlink, directory or device on the way is never followed, replaced or opened (I12). Of a path that was managed
+   * before, what is in the way is only said here when it goes no further, and so is that there is nothing to delete: a
+   * repeated request, whose first call made the change, is answered under the lease with that one's outcome (I5), and
+   * any other is refused there.
    */
   private async checkLive(intent: Intent, isLastStage: boolean): Promise<void> {
     const { path } = intent;
@@ -35,7 +41,11 @@ export class Validate {
       if (!stats && needed) throw new PathNotFoundError({ path });
       if (stats) checkType(intent, stats);
     } catch (error) {
-      if (error instanceof NotPlainError) throw new PathNotPlainError({ path, what: error.what });
+      const obstacle = error instanceof NotPlainError ? new PathNotPlainError({ path, what: error.what }) : error;
+      if (obstacle instanceof PathNotPlainError) {
+        if (isLastStage || !(await this.batons.look(pathHash(path)))) throw obstacle;
+        return;
+      }
       if (codeOf(error) !== "ENOENT") throw error;
       if (needed) throw new PathNotFoundError({ path });
     }

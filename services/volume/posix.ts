@@ -102,7 +102,8 @@ export class PosixVolume implements Volume {
         return { live: await this.locate(path), made };
       } catch (error) {
         if (codeOf(error) !== "ENOENT" || attempt === WALK_ATTEMPTS_MAX) throw error;
-        await this.makeParents(path, made);
+        // Somebody else may remove one of them again before the next is made.
+        await unless(["ENOENT"], this.makeParents(path, made));
       }
     }
   }

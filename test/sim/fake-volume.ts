@@ -123,14 +123,18 @@ export class FakeVolume implements Volume {
         return { live: await this.locate(path), made };
       } catch (error) {
         if (codeOf(error) !== "ENOENT" || attempt === WALK_ATTEMPTS_MAX) throw error;
-        const parts = path.split("/").slice(0, -1);
-        for (let depth = 1; depth <= parts.length; depth++) {
-          const directory = parts.slice(0, depth).join("/") as FilePath;
-          const name = await this.locate(directory);
-          const making = this.naming("mkdir", name, () => void this.disk.makeDirectory(this.place(name), 0o755));
-          if (await went(making, ["EEXIST"])) made.push(directory);
-        }
+        await unless(["ENOENT"], this.makeParents(path, made));
       }
+    }
+  }
+
+  private async makeParents(path: FilePath, made: FilePath[]): Promise<void> {
+    const parts = path.split("/").slice(0, -1);
+    for (let depth = 1; depth <= parts.length; depth++) {
+      const directory = parts.slice(0, depth).join("/") as FilePath;
+      const name = await this.locate(directory);
+      const making = this.naming("mkdir", name, () => void this.disk.makeDirectory(this.place(name), 0o755));
+      if (await went(making, ["EEXIST"])) made.push(directory);
     }
   }
 

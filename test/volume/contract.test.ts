@@ -8,7 +8,8 @@ import { tempVolume } from "../cluster/volume.js";
 import { Disk, whyNoDisk } from "../faults/disk.js";
 import { FakeDisk, type Place } from "../sim/fake-disk.js";
 import { FakeVolume } from "../sim/fake-volume.js";
-import { type Ground, type Outside, RULES } from "./contract.js";
+import { RULES } from "./contract.js";
+import type { Ground, Outside } from "./ground.js";
 
 /** A real volume in a new directory below `base`. */
 async function realGround(cleanup: Cleanup, base: string): Promise<Ground> {

@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import { fails, liveText, notPlain, path, put, type Rules } from "./ground.js";
+
+/** Paths below the root, which others change at the same time. */
+export const LIVE: Rules = {
+  "locate holds the parent directory and follows nothing": async ({ volume, outside }) => {
+    await fails(volume.locate(path("a/b/file")), "ENOENT");
+    await outside.makeDirectory("a");
+    await outside.makeDirectory("a/b");
+    await outside.symlink("a/link", "b");
+    await outside.write("a/plain", "plain");
+    await notPlain(volume.locate(path("a/link/file")), "symlink");
+    await notPlain(volume.locate(path("a/plain/file")), "not-a-directory");
+    await notPlain(volume.locateWithParents(path("a/link/deep/file")), "symlink");
+    await notPlain(volume.locateWithParents(path("a/plain/file")), "not-a-directory");
+    await notPlain(volume.listLive(path("a/link")), "symlink");
+    await fails(volume.listLive(path("a/none")), "ENOENT");
+    await using live = await volume.locate(path("a/b/file"));
+    assert.equal(live.path, "a/b/file");
+    await put(volume, live, "text");
+    assert.equal(await liveText(volume, "a/b/file"), "text");
+    // The name goes along with its directory, and dies with it.
+    await outside.rename("a/b", "moved");
+    assert.equal(await volume.readSmall(live), "text");
+    assert.equal(await liveText(volume, "moved/file"), "text");
+    await volume.unlink(live);
+    await outside.remove("moved");
+    assert.equal(await volume.stat(live), undefined);
+    await fails(volume.create(live), "ENOENT");
+    const staged = volume.control("staged");
+    await put(volume, staged, "staged");
+    await fails(volume.rename(staged, live), "ENOENT");
+    await fails(volume.link(staged, live), "ENOENT");
+    await fails(volume.makeDirectory(live), "ENOENT");
+    assert.equal(await volume.readSmall(staged), "staged");
+  },
+
+  "missing parents are made, and removed again when empty": async ({ volume, outside }) => {
+    await outside.makeDirectory("a");
+    const { live, made } = await volume.locateWithParents(path("a/b/c/file"));
+    await using held = live;
+    assert.deepEqual(made, ["a/b", "a/b/c"]);
+    await put(volume, held, "text");
+    const again = await volume.locateWithParents(path("a/b/c/other"));
+    await again.live[Symbol.asyncDispose]();
+    assert.deepEqual(again.made, []);
+    await volume.removeEmpty(made);
+    assert.equal(await liveText(volume, "a/b/c/file"), "text");
+    await volume.unlink(held);
+    await volume.removeEmpty(made);
+    await volume.removeEmpty(made);
+    assert.deepEqual(await volume.listLive(path("a")), []);
+  },
+
+  "the control directory is in no listing": async ({ volume, outside }) => {
+    await outside.write("file", "text");
+    await volume.makeDirectory(volume.control("directory"));
+    assert.deepEqual(await volume.listLive(""), [{ name: "file", type: "file" }]);
+  },
+
+  "parents that others remove at the same moment are made again": async ({ volume }) => {
+    const work = async (_: unknown, worker: number): Promise<void> => {
+      for (let round = 0; round < 50; round++) {
+        const { live } = await volume.locateWithParents(path(`a/b/c/${worker}`));
+        await live[Symbol.asyncDispose]();
+        await volume.removeEmpty(["a", "a/b", "a/b/c"].map(path));
+      }
+    };
+    await Promise.all(Array.from({ length: 8 }, work));
+  },
+};
