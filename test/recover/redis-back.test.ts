@@ -144,6 +144,8 @@ test("I8: what Redis forgot by going back is indexed again, though nobody writes
   ] as const)
     assert.equal((await act(client)).replayed, true, requestId);
 
+  // What comes before the watcher has found its new place is what the gap stands for.
+  await until("the watcher is told of the gap", () => events.some(({ event }) => event.case === "gap"));
   await one.write("after", bytes("1"));
   const isAfter = ({ event }: WatchFilesResponse) => event.case === "change" && event.value.revision?.path === "after";
   await until("the watch goes on", () => {
