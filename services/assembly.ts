@@ -23,6 +23,7 @@ import type { Intent } from "./model/operation-request.js";
 import { Notices } from "./notices.js";
 import { beginOperation } from "./pipeline/begin.js";
 import { openFormat } from "./protocol/format.js";
+import { isAlone } from "./protocol/incarnation.js";
 import { Outcomes } from "./query/outcomes.js";
 import { Trees } from "./query/tree.js";
 import type { RestoreJob } from "./restore/job.js";
@@ -86,7 +87,8 @@ export async function assemble(config: Config, log: Logger, life: Life): Promise
   const leases = new Leases(
     config.redisUrls,
     volumeId,
-    { leaseMs: config.leaseMs, commandTimeoutMs: config.redisTimeoutMs, wakeUpMsMax: config.wakeUpMsMax },
+    { ...config, commandTimeoutMs: config.redisTimeoutMs },
+    { isNothingGranted: () => isAlone(volume, leases.incarnation), restore: async () => undefined },
     onRedisError,
   );
   const notices = new Notices(new Ledger(volume, config.incidentsMax), config, (incident, error) =>

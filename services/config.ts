@@ -122,6 +122,24 @@ export const schema = z.strictObject({
     600_000,
     "Milliseconds of a lease. Long enough to outlive a pause, short enough to wait for after a crash.",
   ),
+  leaseKeepMs: number(
+    500,
+    0,
+    60_000,
+    "Milliseconds that a lease nobody uses is kept for the next change of its path, which then asks no lock server. Others who want it get it at once; those of a replica that dies are out until their term ends.",
+  ),
+  leasesKeptMax: number(
+    1_000,
+    0,
+    1_000_000,
+    "Leases kept at once: each is out until its term ends if this replica dies.",
+  ),
+  agingMs: number(
+    50,
+    0,
+    60_000,
+    "Milliseconds of waiting that one point of priority is worth: at 50, a wait of priority -100 is overtaken by those of priority 100 that begin up to 10 s later, and by no others.",
+  ),
   lockWaitMs: number(
     20_000,
     0,

@@ -65,6 +65,7 @@ export type Engine = Awaited<ReturnType<typeof buildEngine>>;
 /** Builds what lies between the model of a request and the volume, without gRPC. Nothing is recovered yet. */
 export async function buildEngine({ volume, host, index, leases, observer }: Outside, config: Config, told: Told) {
   const incarnation = await Incarnation.begin(volume, host);
+  leases.incarnation = incarnation.id;
   const writer = await JournalWriter.open(
     volume,
     incarnation.id,

@@ -28,6 +28,7 @@ export class Lease implements AsyncDisposable {
 
   /** Throws LOCK_LOST, or the caller's reason, when there is no point in going on. */
   assertHeld(): void {
+    this.hold.assertHeld();
     this.signal.throwIfAborted();
   }
 

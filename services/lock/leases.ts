@@ -1,269 +1,269 @@
+import { randomBytes } from "node:crypto";
 import { Redis, type RedisOptions } from "ioredis";
-import Redlock, { ExecutionError, type Lock, ResourceLockedError } from "redlock";
-import { LockLostError, LockTimeoutError, LockUnavailableError } from "../errors/index.js";
-import type { PathHash } from "../model/path.js";
-import { Turns } from "./turns.js";
+import { ArgumentInvalidError, LockLostError, LockTimeoutError, LockUnavailableError } from "../errors/index.js";
+import type { LeaseId } from "../model/operation.js";
+import type { FilePath } from "../model/path.js";
+import type { Entry, Owner } from "./entry.js";
+import { Held } from "./held.js";
+import { Lines, soloPath } from "./lines.js";
+import { Quorum } from "./quorum.js";
+import { LockServer, type Safety, type ServerLimits } from "./server.js";
+import { normalised, type Target } from "./target.js";
+import { Waiter } from "./waiter.js";
 
-export interface LeaseLimits {
-  /** Term of a lease; renewed at a third of it. */
-  readonly leaseMs: number;
-  /** How long a command may take before that Redis counts as silent. */
-  readonly commandTimeoutMs: number;
+export interface LeaseLimits extends ServerLimits {
   /** A waiter looks again after this, should a wake-up be lost. */
   readonly wakeUpMsMax: number;
+  /** How long a lease that nobody uses is kept for the next operation on its path; 0 gives it back at once. */
+  readonly leaseKeepMs: number;
+  readonly leasesKeptMax: number;
+  /** How much earlier, of those who wait, one point of priority counts as having come. */
+  readonly agingMs: number;
 }
 
-/** Redlock's own allowance for clocks that run at different speeds: a hundredth of the term and two milliseconds. */
-const DRIFT_FACTOR = 0.01;
-const DRIFT_MS = 2;
+export interface LeaseRequest {
+  readonly targets: readonly Target[];
+  /** What errors name. */
+  readonly path: string;
+  readonly waitMs: number;
+  readonly signal: AbortSignal;
+  readonly owner: Omit<Owner, "sinceMs" | "incarnation">;
+  /** Holds what is in the way of this one, and covers it. */
+  readonly under?: LeaseId | "";
+}
 
-const SETTLE_STEP_MS = 5;
-
-/** A Redlock lock held for one or more paths. It gives order and deadlines; safety never depends on it. */
+/** Leases of an operation, or of whoever goes through several. They give order and deadlines; safety never depends on them. */
 export interface LeaseHold {
+  readonly id: LeaseId;
   /** Aborted with LOCK_LOST when the term ran out, by the monotonic clock, before it could be renewed. */
   readonly lost: AbortSignal;
-  /** Gives the lease back, without waiting for Redis. */
+  /** Throws LOCK_LOST when the lease may be over, even if nobody has had time to say so. */
+  assertHeld(): void;
+  readonly waitedMs: number;
+  /** Who was in the way, as far as it was seen. */
+  readonly waitedFor: Owner | undefined;
+  /** Whether no lock server had to be asked. */
+  readonly isKept: boolean;
+  /** Gives it back, without waiting for the lock servers. */
   release(): void;
 }
 
+/** Waiting, as others see it. */
+export interface Waiting {
+  readonly entry: Entry;
+  readonly waitedMs: number;
+  /** Whether somebody holds leases while waiting for others, so that circles are possible. */
+  readonly mayBeInCircle: boolean;
+  /** Ends the wait with `error`. */
+  fail(error: Error): void;
+}
+
+const SETTLE_STEP_MS = 5;
+
 /**
- * Leases over N independent Redis servers. `redlock` asks all of them once; everything around that one shot is ours:
- * turns within the replica, waiting and waking, renewal, and expiry by the monotonic clock.
+ * Leases over N independent lock servers: who asks first gets them first, within a priority, over all replicas. Within
+ * the replica they are passed from one operation to the next as long as nobody elsewhere has waited longer.
  */
 export class Leases {
-  private readonly clients: Redis[];
-  private readonly subscribers: Redis[];
-  private readonly redlock: Redlock;
-  private readonly turns = new Turns();
-  private readonly sleepers = new Map<string, Set<() => void>>();
-  private readonly prefix: string;
-  private readonly channel: string;
-  /** Leases held, or on their way back to Redis. */
-  private readonly holds = new Set<Hold>();
+  readonly quorum: Quorum;
+  private readonly waiters = new Map<LeaseId, Waiter>();
+  private readonly held = new Map<LeaseId, Held>();
+  private readonly lines: Lines;
+  /** Names requests, before there is an incarnation too. */
+  private readonly nonce = randomBytes(9).toString("base64url");
+  private requests = 0;
+  /** Through whom it holds and waits, for people. */
+  incarnation = "";
+  /** Given back, but the servers have not said so yet. */
+  private releasing = 0;
 
   constructor(
     urls: readonly string[],
     volumeId: string,
     private readonly limits: LeaseLimits,
+    safety: Safety,
     onError: (error: Error) => void,
     /** A simulation hands in a Redis of its own. */
     connect = (to: string, options: RedisOptions): Redis => new Redis(to, options),
   ) {
-    this.prefix = `safefile:{${volumeId}}:lease:`;
-    this.channel = `safefile:{${volumeId}}:free`;
-    // A frozen Redis must cost one timeout, not a hang: no queue, no resending, no retries inside the client.
-    const options = {
-      commandTimeout: limits.commandTimeoutMs,
-      enableOfflineQueue: false,
-      maxRetriesPerRequest: 0,
-      autoResendUnfulfilledCommands: false,
-      retryStrategy: (attempt: number) => Math.min(50 * attempt, 1000),
+    const listener = {
+      go: (server: LockServer, id: LeaseId) => this.waiters.get(id)?.go(server),
+      want: (id: LeaseId, rank: number) => this.want(id, rank),
     };
-    this.clients = urls.map((url) => connect(url, options).on("error", onError));
-    this.subscribers = urls.map((url) => this.subscriber(connect(url, {}).on("error", onError)));
-    this.redlock = new Redlock(this.clients, { retryCount: 0, driftFactor: DRIFT_FACTOR });
-    this.redlock.on("error", () => undefined); // each failed attempt also rejects its call
+    const own: Safety = {
+      isNothingGranted: async () => this.held.size === 0 && (await safety.isNothingGranted()),
+      restore: (server) => safety.restore(server),
+    };
+    const servers = urls.map((url) => new LockServer(url, volumeId, limits, own, listener, onError, connect));
+    this.quorum = new Quorum(servers, limits.leaseMs);
+    this.lines = new Lines(limits.leaseKeepMs, limits.leasesKeptMax, (held) => this.giveBack(held));
   }
 
-  private subscriber(redis: Redis): Redis {
-    redis.on("message", (_channel, keys: string) => {
-      for (const key of keys.split(" ")) for (const wake of this.sleepers.get(key) ?? []) wake();
-    });
-    redis.subscribe(this.channel).catch(() => undefined); // the bounded sleep stands in until it reconnects
-    return redis;
+  /** Resolves once a majority of the servers answers. They may vote only later, after having forgotten leases. */
+  connected(): Promise<void> {
+    return this.quorum.reached((server) => server.isConnected);
   }
 
-  async connected(): Promise<void> {
-    const waits = this.clients.map((client) =>
-      client.status === "ready" ? undefined : new Promise((resolve) => client.once("ready", resolve)),
-    );
-    await Promise.all(waits);
+  /** Resolves once a majority of the servers votes. */
+  voting(): Promise<void> {
+    return this.quorum.reached((server) => server.isVoting);
   }
 
   /**
-   * Waits for the lease on all of `hashes` (sorted). Throws LOCK_TIMEOUT after `waitMs`, LOCK_UNAVAILABLE when no
-   * majority of the servers answers, the signal's reason when the caller is gone.
+   * Waits for all of the targets. Throws LOCK_TIMEOUT after `waitMs`, LOCK_UNAVAILABLE when no majority of the servers
+   * answers, or none may vote until then, LOCK_LOST when what it was to act under has ended, the signal's reason when the caller is gone, and whatever
+   * ended the wait otherwise.
    */
-  async acquire(
-    hashes: readonly PathHash[],
-    options: { path: string; waitMs: number; priority: number; signal: AbortSignal },
-  ): Promise<LeaseHold> {
-    const startMs = performance.now();
+  async acquire(request: LeaseRequest): Promise<LeaseHold> {
+    const entry = this.entryOf(request);
+    const waiter = new Waiter(entry, this.quorum.majority);
     const timeout = new AbortController();
-    const timer = setTimeout(
-      () => timeout.abort(new LockTimeoutError({ path: options.path, waitedMs: performance.now() - startMs })),
-      options.waitMs,
-    );
-    const signal = AbortSignal.any([options.signal, timeout.signal]);
-    const passes: (() => void)[] = [];
+    const timer = setTimeout(() => timeout.abort(), request.waitMs);
+    const signal = AbortSignal.any([request.signal, timeout.signal]);
+    const path = soloPath(entry);
+    this.waiters.set(entry.id, waiter);
+    if (path) this.lines.join(path, waiter);
     try {
-      for (const hash of hashes) passes.push(await this.turns.take(hash, options.priority, signal));
-      return await this.acquireFromRedis(hashes, options.path, signal, () => {
-        for (const pass of passes) pass();
-      });
+      return await this.wait(waiter, path, { ...request, signal });
     } catch (error) {
-      for (const pass of passes) pass();
-      throw error;
+      this.giveUp(waiter, path);
+      if (!timeout.signal.aborted || error !== timeout.signal.reason) throw error;
+      if (waiter.unavailable) throw new LockUnavailableError({ path: request.path }, waiter.unavailable);
+      throw new LockTimeoutError({ path: request.path, waitedMs: performance.now() - waiter.sinceMs });
     } finally {
       clearTimeout(timer);
+      this.waiters.delete(entry.id);
     }
   }
 
-  private async acquireFromRedis(
-    hashes: readonly PathHash[],
-    path: string,
-    signal: AbortSignal,
-    pass: () => void,
-  ): Promise<LeaseHold> {
-    const keys = hashes.map((hash) => this.prefix + hash);
+  private entryOf({ targets, owner, under = "" }: LeaseRequest): Entry {
+    this.requests += 1;
+    const id = `${this.nonce}.${this.requests}` as LeaseId;
+    const rank = under === "" ? this.quorum.nowUs() - owner.priority * this.limits.agingMs * 1000 : 1;
+    const full = { ...owner, incarnation: this.incarnation, sinceMs: Date.now() };
+    const sorted = normalised(targets);
+    if (sorted.length === 0) throw new ArgumentInvalidError({ field: "targets", problem: "none are given" });
+    return { id, targets: sorted, rank, under, owner: full };
+  }
+
+  private async wait(waiter: Waiter, path: FilePath | undefined, request: LeaseRequest): Promise<LeaseHold> {
+    const { signal } = request;
     for (;;) {
-      using sleep = this.sleeper(keys);
-      const askedMs = performance.now();
-      try {
-        const lock = await this.redlock.acquire(keys, this.limits.leaseMs, { retryCount: 0 });
-        const hold: Hold = new Hold(this.redlock, lock, path, askedMs, this.limits.leaseMs, () => {
-          this.holds.delete(hold);
-          pass();
-          this.announce(keys);
-        });
-        this.holds.add(hold);
-        if (!signal.aborted) return hold;
-        hold.release();
-      } catch (error) {
-        if (await isUnavailable(error)) throw new LockUnavailableError({ path }, error);
+      if (waiter.failure) throw waiter.failure;
+      signal.throwIfAborted();
+      if (waiter.handed) return this.use(waiter, path, waiter.handed);
+      if (path && !this.lines.mayAsk(path, waiter)) await waiter.sleep(Number.POSITIVE_INFINITY, signal);
+      else {
+        const held = await this.ask(waiter, request);
+        if (held) return this.use(waiter, path, held);
       }
-      signal.throwIfAborted();
-      await sleep.untilWoken(this.limits.wakeUpMsMax, signal);
-      signal.throwIfAborted();
+      waiter.arm();
     }
   }
 
-  /** Listens for releases from before the attempt on, so that none is missed between a refusal and the sleep. */
-  private sleeper(keys: readonly string[]): Disposable & {
-    untilWoken(msMax: number, signal: AbortSignal): Promise<void>;
-  } {
-    let woken = false;
-    let resolve = (): void => undefined;
-    const wake = (): void => {
-      woken = true;
-      resolve();
-    };
-    for (const key of keys) {
-      const wakes = this.sleepers.get(key) ?? new Set();
-      this.sleepers.set(key, wakes.add(wake));
+  /** Asks the servers once, and sleeps when it is not our turn. */
+  private async ask(waiter: Waiter, { path, waitMs, signal }: LeaseRequest): Promise<Held | undefined> {
+    const { entry } = waiter;
+    const { leaseMs, wakeUpMsMax } = this.limits;
+    this.lines.yieldTo(entry);
+    waiter.hasAsked = true;
+    const vote = await this.quorum.acquire(entry, waitMs > 0 ? this.queueMs : 0);
+    if (vote.is === "granted") {
+      const held = new Held(this.quorum, entry, vote.lock, vote.endsMs, leaseMs, path);
+      this.held.set(entry.id, held);
+      return held;
     }
+    if (vote.is === "silent") throw new LockUnavailableError({ path }, vote.error);
+    if (vote.is === "lost") throw new LockLostError({ path });
+    waiter.unavailable = vote.is === "early" ? vote.error : undefined;
+    if (vote.is === "refused") {
+      waiter.mayBeInCircle = vote.parties;
+      waiter.waitedFor = vote.blocker?.entry.owner ?? waiter.waitedFor;
+    }
+    const leftMs = Math.max(1, waitMs - (performance.now() - waiter.sinceMs));
+    // Jitter, so that replicas that lost the same race do not meet again.
+    await waiter.sleep(Math.min(leftMs, wakeUpMsMax * (0.5 + Math.random() / 2)), signal);
+    return undefined;
+  }
+
+  /** How long servers keep somebody in the queue who does not ask again. */
+  private get queueMs(): number {
+    return Math.ceil(3 * this.limits.wakeUpMsMax + this.limits.commandTimeoutMs);
+  }
+
+  private use(waiter: Waiter, path: FilePath | undefined, held: Held): LeaseHold {
+    const { entry, handed, hasAsked, sinceMs, waitedFor } = waiter;
+    if (path) this.lines.leave(path, waiter, held);
+    // Handed to it while the servers granted it another one.
+    if (handed && handed !== held) this.giveBack(handed);
+    const isKept = held.entry.id !== entry.id;
+    if (isKept && hasAsked) this.tell(this.quorum.release(entry.id, entry.targets, "leaves"));
+    let isReleased = false;
     return {
-      untilWoken: (msMax, signal) =>
-        new Promise<void>((done) => {
-          // Jitter, so that replicas that lost the same race do not meet again.
-          const timer = setTimeout(done, msMax * (0.5 + Math.random() / 2));
-          resolve = () => {
-            clearTimeout(timer);
-            done();
-          };
-          signal.addEventListener("abort", resolve, { once: true });
-          if (woken || signal.aborted) resolve();
-        }),
-      [Symbol.dispose]: () => {
-        for (const key of keys) {
-          const wakes = this.sleepers.get(key);
-          wakes?.delete(wake);
-          if (wakes?.size === 0) this.sleepers.delete(key);
-        }
+      id: held.entry.id,
+      lost: held.lost,
+      assertHeld: () => {
+        if (held.remainingMs <= 0) held.lost.throwIfAborted();
+      },
+      waitedMs: performance.now() - sinceMs,
+      waitedFor,
+      isKept,
+      release: () => {
+        if (isReleased) return;
+        isReleased = true;
+        if (path) this.lines.pass(path, held);
+        else this.giveBack(held);
       },
     };
   }
 
-  private announce(keys: readonly string[]): void {
-    for (const client of this.clients) client.publish(this.channel, keys.join(" ")).catch(() => undefined);
+  /** It waits no longer, without having got anything. */
+  private giveUp(waiter: Waiter, path: FilePath | undefined): void {
+    const { entry, handed, hasAsked } = waiter;
+    if (path && handed) this.lines.pass(path, handed);
+    else if (path) this.lines.leave(path, waiter, undefined);
+    if (hasAsked) this.tell(this.quorum.release(entry.id, entry.targets, "leaves"));
   }
 
-  /** Waits until Redis has taken back what was released, or `signal` ends the wait. */
+  private giveBack(held: Held): void {
+    this.held.delete(held.entry.id);
+    this.tell(held.release());
+  }
+
+  private tell(work: Promise<unknown>): void {
+    this.releasing += 1;
+    work
+      .catch(() => undefined)
+      .finally(() => {
+        this.releasing -= 1;
+      });
+  }
+
+  private want(id: LeaseId, rank: number): void {
+    const held = this.held.get(id);
+    if (!held) return;
+    held.wantedRank = Math.min(held.wantedRank, rank);
+    const path = soloPath(held.entry);
+    if (path) this.lines.want(path);
+  }
+
+  /** Those who wait here. */
+  *waiting(): Generator<Waiting> {
+    for (const waiter of this.waiters.values()) {
+      const { entry, sinceMs, mayBeInCircle } = waiter;
+      const waitedMs = performance.now() - sinceMs;
+      yield { entry, waitedMs, mayBeInCircle, fail: (error) => waiter.fail(error) };
+    }
+  }
+
+  /** Waits until the servers have taken back what was released, or `signal` ends the wait. Gives back what is kept. */
   async settled(signal: AbortSignal): Promise<void> {
-    while (this.holds.size > 0 && !signal.aborted) await new Promise((resolve) => setTimeout(resolve, SETTLE_STEP_MS));
+    this.lines.clear();
+    while (this.held.size + this.releasing > 0 && !signal.aborted)
+      await new Promise((resolve) => setTimeout(resolve, SETTLE_STEP_MS));
   }
 
   close(): void {
-    for (const client of [...this.clients, ...this.subscribers]) {
-      client.removeAllListeners("error").on("error", () => undefined);
-      client.disconnect();
-    }
-  }
-}
-
-/** Whether a refusal came from servers that do not answer rather than from a lease that somebody holds. */
-async function isUnavailable(error: unknown): Promise<boolean> {
-  if (!(error instanceof ExecutionError)) return true;
-  const stats = await Promise.all(error.attempts);
-  return stats.some((attempt) => {
-    const silent = [...attempt.votesAgainst.values()].filter((vote) => !(vote instanceof ResourceLockedError));
-    return silent.length > attempt.membershipSize - attempt.quorumSize;
-  });
-}
-
-class Hold implements LeaseHold {
-  private readonly losing = new AbortController();
-  private timer: NodeJS.Timeout;
-  private released = false;
-  private renewing: Promise<void> | undefined;
-
-  constructor(
-    private readonly redlock: Redlock,
-    private lock: Lock,
-    private readonly path: string,
-    askedMs: number,
-    private readonly leaseMs: number,
-    private readonly onRelease: () => void,
-  ) {
-    this.timer = this.watch(askedMs);
-  }
-
-  get lost(): AbortSignal {
-    return this.losing.signal;
-  }
-
-  /** Renews at a third of the term; gives up when the term, counted from before it was asked for, is over. */
-  private watch(askedMs: number): NodeJS.Timeout {
-    const endsMs = askedMs + this.leaseMs * (1 - DRIFT_FACTOR) - DRIFT_MS;
-    const tick = (): void => {
-      const nowMs = performance.now();
-      if (this.released) return;
-      if (nowMs >= endsMs) {
-        this.losing.abort(new LockLostError({ path: this.path }));
-        return;
-      }
-      this.renewing ??= this.renew();
-      this.timer = setTimeout(tick, Math.max(1, Math.min(this.leaseMs / 3, endsMs - nowMs)));
-      this.timer.unref();
-    };
-    return setTimeout(tick, this.leaseMs / 3).unref();
-  }
-
-  private async renew(): Promise<void> {
-    const askedMs = performance.now();
-    try {
-      const lock = await this.redlock.extend(this.lock, this.leaseMs, { retryCount: 0 });
-      this.lock = lock;
-      if (this.released || this.losing.signal.aborted) return;
-      clearTimeout(this.timer);
-      this.timer = this.watch(askedMs);
-    } catch {
-      // The next tick tries again until the term is over.
-    } finally {
-      this.renewing = undefined;
-    }
-  }
-
-  release(): void {
-    if (this.released) return;
-    this.released = true;
-    clearTimeout(this.timer);
-    // Not waited for: the next holder is safe without it, and the term ends it at the latest.
-    this.redlock
-      .release(this.lock, { retryCount: 0 })
-      .catch(() => undefined)
-      .finally(this.onRelease)
-      .catch(() => undefined);
+    for (const server of this.quorum.servers) server.close();
   }
 }

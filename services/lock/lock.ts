@@ -1,10 +1,10 @@
 import type { Index } from "../index/index.js";
 import type { Operation } from "../model/operation-request.js";
-import { pathHash } from "../model/path.js";
 import type { Attempt } from "../protocol/attempt.js";
 import type { Plan } from "../validate/plan.js";
 import { Lease } from "./lease.js";
 import type { Leases } from "./leases.js";
+import { pathTarget, subtreeTarget, type Target } from "./target.js";
 
 /** Second stage: waits for the turn, then makes the operation's names: the staged one first, then the batons. */
 export class Lock {
@@ -19,11 +19,21 @@ export class Lock {
   async run(plan: Plan): Promise<Lease> {
     const { operation } = plan;
     const paths = [...operation.intents, ...operation.checks].map(({ path }) => path);
-    const hold = await this.leases.acquire(paths.map(pathHash).sort(), {
+    const hold = await this.leases.acquire({
+      targets: targetsOf(operation),
       path: paths[0] ?? "",
       waitMs: operation.lockWaitMs,
-      priority: operation.priority,
       signal: operation.signal,
+      under: operation.under ?? "",
+      owner: {
+        party: "",
+        name: "",
+        operation: operation.id,
+        traceId: operation.traceId,
+        spanId: "",
+        isClientLock: false,
+        priority: operation.priority,
+      },
     });
     const attempt = this.begin(operation);
     try {
@@ -42,6 +52,8 @@ export class Lock {
       if (lease.known.earlier === undefined) {
         await lease.attempt.stage();
         await lease.attempt.take(lease.signal);
+        // Nobody else had it when the batons were taken, and from now on nobody publishes without taking those.
+        lease.assertHeld();
       }
       return lease;
     } catch (failure) {
@@ -49,4 +61,12 @@ export class Lock {
       throw failure;
     }
   }
+}
+
+/** A directory that goes takes all that is below it with it. What is only looked at is taken like what is changed. */
+function targetsOf({ intents, checks }: Operation): Target[] {
+  return [
+    ...intents.map(({ path, kind }) => (kind === "REMOVE_DIRECTORY" ? subtreeTarget(path) : pathTarget(path))),
+    ...checks.map(({ path }) => pathTarget(path)),
+  ];
 }

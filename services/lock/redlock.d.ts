@@ -21,6 +21,13 @@ declare module "redlock" {
     readonly attempts: ReadonlyArray<Promise<ExecutionStats>>;
   }
 
+  /** Each makes the text of the script that is to be run instead of the one given. */
+  export interface Scripts {
+    readonly acquireScript: (script: string) => string;
+    readonly extendScript: (script: string) => string;
+    readonly releaseScript: (script: string) => string;
+  }
+
   export class Lock {
     readonly resources: string[];
     readonly value: string;
@@ -39,7 +46,7 @@ declare module "redlock" {
   }
 
   export default class Redlock {
-    constructor(clients: Iterable<Redis>, settings?: Partial<Settings>);
+    constructor(clients: Iterable<Redis>, settings?: Partial<Settings>, scripts?: Scripts);
     acquire(resources: string[], durationMs: number, settings?: Partial<Settings>): Promise<Lock>;
     extend(lock: Lock, durationMs: number, settings?: Partial<Settings>): Promise<Lock>;
     release(lock: Lock, settings?: Partial<Settings>): Promise<ExecutionResult>;

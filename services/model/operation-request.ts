@@ -1,5 +1,5 @@
 import type { Content } from "./content.js";
-import type { OperationId } from "./operation.js";
+import type { LeaseId, OperationId } from "./operation.js";
 import type { FilePath } from "./path.js";
 import type { ChangeKind } from "./record.js";
 
@@ -95,6 +95,8 @@ export interface Operation {
   readonly priority: number;
   readonly labels: Readonly<Record<string, string>>;
   readonly traceId: string;
+  /** The lease under which it acts, which its caller holds; it must cover what is in the way. */
+  readonly under?: LeaseId | undefined;
   /** Aborted when the caller is gone or its deadline has passed. */
   readonly signal: AbortSignal;
 }

@@ -56,3 +56,6 @@ export function incarnationOf(bytes: Buffer): IncarnationId {
   for (let at = 0; at < INCARNATION_LETTERS; at++, value >>= 5n) letters = ALPHABET[Number(value & 31n)] + letters;
   return letters as IncarnationId;
 }
+
+/** Names one request for leases, while it waits and while it holds. Never used again. */
+export type LeaseId = string & { readonly leaseId: unique symbol };

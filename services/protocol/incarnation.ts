@@ -3,7 +3,7 @@ import { z } from "zod";
 import { type IncarnationId, type OperationId, operationId, repairId } from "../model/operation.js";
 import type { Host, ProcessIdentity } from "../volume/process.js";
 import { type Volume, went } from "../volume/volume.js";
-import { closedName, incarnationName, stagingOf } from "./names.js";
+import { closedName, incarnationName, namesIn, stagingOf } from "./names.js";
 
 const Identity = z.object({
   host: z.string(),
@@ -46,6 +46,11 @@ export class Incarnation {
     const alive = await went(this.volume.touch(this.volume.control(incarnationName(this.id))), ["ENOENT"]);
     return alive && (await this.volume.stat(this.volume.control(stagingOf(this.id)))) !== undefined;
   }
+}
+
+/** Whether no incarnation other than `own` may be alive: all that ever were have ended. */
+export async function isAlone(volume: Volume, own: string): Promise<boolean> {
+  return (await namesIn(volume, "incarnations")).every((incarnation) => incarnation === own);
 }
 
 /** Who runs, or ran, as `incarnation`; undefined when its file is gone or cannot be read. */

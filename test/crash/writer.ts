@@ -15,6 +15,7 @@ import { openFormat } from "../../services/protocol/format.js";
 import { PosixVolume } from "../../services/volume/posix.js";
 import { thisHost } from "../../services/volume/process.js";
 import type { Volume } from "../../services/volume/volume.js";
+import { freeHold } from "../lock/wish.js";
 import { contentOf, nameIn } from "./content.js";
 
 /** One call in so many is held up, for this long at most: longer than all the others take for a change. */
@@ -41,7 +42,7 @@ const say = (said: Said): void => void process.send?.(said);
 
 /** Every lease is won at once and never lost. */
 const noLocks = {
-  acquire: async (): Promise<LeaseHold> => ({ lost: NEVER, release: () => undefined }),
+  acquire: async (): Promise<LeaseHold> => freeHold(),
   connected: async () => undefined,
   close: () => undefined,
 } as unknown as Leases;

@@ -121,7 +121,7 @@ export class Site {
 
   /** Ends every lease at once, as time does; nothing but the order of who waits may depend on them. */
   async endLeases(): Promise<void> {
-    const keys = await this.leases.keys("safefile:*:lease:*");
+    const keys = await this.leases.keys("safefile:*:lock:i:*");
     if (keys.length > 0) await this.leases.del(...keys);
   }
 

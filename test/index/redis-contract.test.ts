@@ -4,15 +4,15 @@ import type { Redis } from "ioredis";
 import { Index } from "../../services/index/index.js";
 import { Leases } from "../../services/lock/leases.js";
 import type { IncarnationId, OperationId } from "../../services/model/operation.js";
-import { type FilePath, pathHash } from "../../services/model/path.js";
+import type { FilePath } from "../../services/model/path.js";
 import type { OperationRecord } from "../../services/model/record.js";
 import { Cleanup } from "../cluster/cleanup.js";
 import { startRedis } from "../cluster/redis.js";
+import { wish } from "../lock/wish.js";
 import { FakeRedis, FakeRedisClient } from "../sim/fake-redis.js";
 
 const VOLUME = "01KDVDNA00000000000000000V";
 const INCARNATION = "01KDVDNA00000000000000000N" as IncarnationId;
-const NEVER = new AbortController().signal;
 
 type Connect = (() => Redis) | undefined;
 
@@ -95,19 +95,26 @@ async function check(t: TestContext, url: string, connect: Connect): Promise<voi
   assert.equal(await index.indexedRevision(a), 0);
   assert.deepEqual(await index.paths("", "", 10), []);
 
-  const terms = { leaseMs: 60_000, commandTimeoutMs: 5000, wakeUpMsMax: 10_000 };
-  const leases = [1, 2].map(() => new Leases([url], VOLUME, terms, () => undefined, connect));
+  const terms = {
+    leaseMs: 60_000,
+    commandTimeoutMs: 5000,
+    wakeUpMsMax: 10_000,
+    leaseKeepMs: 0,
+    leasesKeptMax: 0,
+    agingMs: 50,
+  };
+  const safety = { isNothingGranted: async () => true, restore: async () => undefined };
+  const leases = [1, 2].map(() => new Leases([url], VOLUME, terms, safety, () => undefined, connect));
   t.after(() => {
     for (const each of leases) each.close();
   });
   const [one, two] = leases as [Leases, Leases];
-  await Promise.all([one.connected(), two.connected()]);
-  const wish = { path: "a", waitMs: 30_000, priority: 0, signal: NEVER };
-  const first = await one.acquire([pathHash(a)], wish);
-  await assert.rejects(two.acquire([pathHash(a)], { ...wish, waitMs: 0 }), { reason: "LOCK_TIMEOUT" });
-  const other = await two.acquire([pathHash(b)], wish);
+  await Promise.all([one.voting(), two.voting()]);
+  const first = await one.acquire(wish("a"));
+  await assert.rejects(two.acquire(wish("a", { waitMs: 0 })), { reason: "LOCK_TIMEOUT" });
+  const other = await two.acquire(wish("b"));
   other.release();
-  const waiting = two.acquire([pathHash(a)], wish);
+  const waiting = two.acquire(wish("a"));
   first.release();
   (await waiting).release();
 }

@@ -195,7 +195,7 @@ test("I3: an operation that a later one left out stays out after a cut, with an 
   await held.promise;
   const redis = new Redis(world.redis.url);
   world.cleanup.defer(() => redis.disconnect());
-  await redis.del(...(await redis.keys("*:lease:*")));
+  await redis.del(...(await redis.keys("*:lock:i:*")));
   const rival = await world.core();
   await rival.write("f", "two");
   const root = await disk.cut();

@@ -17,7 +17,7 @@ test("I5: a create that somebody outside removed, and a rival stopped, is not ac
       unlink: async (real, name) => {
         if (!paused && name.at.includes("/staging/")) {
           paused = true; // between its link and its unlink, longer than its lease
-          const leases = await redis.keys("*:lease:*");
+          const leases = await redis.keys("*:lock:i:*");
           assert.equal(leases.length, 1);
           await redis.del(...leases);
           await rm(path.join(world.root, "f")); // somebody outside

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { lstat, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { test } from "node:test";
+import { freeHold } from "../lock/wish.js";
 import { type Tamper, toRemove, toWrite, World } from "./core.js";
 
 const isGone = (name: string): boolean => /\/committed\/[^/]+\/d\d+\/x$/.test(name);
@@ -103,10 +104,7 @@ test("a helper that comes late does not bring a removed directory back", async (
     },
   });
   // Without a lease in common, as after a flush of Redis.
-  core.leases.acquire = other.leases.acquire = async () => ({
-    lost: new AbortController().signal,
-    release: () => undefined,
-  });
+  core.leases.acquire = other.leases.acquire = async () => freeHold();
   await core.changeAll([toWrite("dir/file", "one"), toWrite("zoo", "one")]);
   assert(isDone);
   await assert.rejects(lstat(at("dir")), { code: "ENOENT" });

@@ -15,6 +15,7 @@ import type { Receipt } from "../../services/model/receipt.js";
 import { beginOperation } from "../../services/pipeline/begin.js";
 import type { Observer } from "../../services/pipeline/pipeline.js";
 import { openFormat } from "../../services/protocol/format.js";
+import { isAlone } from "../../services/protocol/incarnation.js";
 import { PosixVolume } from "../../services/volume/posix.js";
 import { thisHost } from "../../services/volume/process.js";
 import type { Volume } from "../../services/volume/volume.js";
@@ -89,7 +90,13 @@ async function startCore(root: string, redisUrl: string, options: CoreOptions) {
   const { volumeId } = await openFormat(volume);
   const limits = { ...config, commandTimeoutMs: 5000 };
   const index = new Index(options.indexUrl ?? redisUrl, volumeId, limits, log);
-  const leases = new Leases([redisUrl], volumeId, { leaseMs: 5000, commandTimeoutMs: 1000, wakeUpMsMax: 50 }, log);
+  const leases = new Leases(
+    [redisUrl],
+    volumeId,
+    { ...config, leaseMs: 5000, commandTimeoutMs: 1000, wakeUpMsMax: 50 },
+    { isNothingGranted: () => isAlone(volume, leases.incarnation), restore: async () => undefined },
+    log,
+  );
   const observer: Observer = { stage: (_stage, _operation, call) => call() };
   const told = {
     leave,
@@ -100,7 +107,7 @@ async function startCore(root: string, redisUrl: string, options: CoreOptions) {
   const engine = await buildEngine({ volume, host, index, leases, observer }, config, told);
   const { incarnation, pipeline, announcer, rebuild, writer } = engine;
   await index.connected();
-  await leases.connected();
+  await leases.voting();
   await rebuild.runIfMissing();
 
   const changeAll = async (intents: readonly Intent[], requestId = "", checks: readonly Check[] = []) => {

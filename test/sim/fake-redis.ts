@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
 import { EventEmitter } from "node:events";
 import type { Redis } from "ioredis";
+import { BOOK } from "../../services/lock/script.js";
+import { Book } from "../lock/book.js";
 
 interface Value {
   readonly value: string | Map<string, Buffer> | Set<string>;
@@ -9,6 +11,8 @@ interface Value {
 
 /** It never restarts: what it forgets, it forgets as by a flush. */
 const RUN_ID = "f".repeat(40);
+
+const BOOK_SHA1 = createHash("sha1").update(BOOK).digest("hex");
 
 type Script = (redis: FakeRedis, keys: string[], args: (string | Buffer)[]) => number;
 
@@ -52,24 +56,6 @@ const SCRIPTS: Readonly<Record<string, Script>> = {
     redis.del(claimed);
     return 1;
   },
-  // redlock: acquire
-  "96da70f7716f27d278a5218544df37fd8b0a5e4c": (redis, keys, [value, ms]) => {
-    if (keys.some((key) => redis.get(key) !== null)) return 0;
-    for (const key of keys) redis.set(key, text(value), Number(ms));
-    return keys.length;
-  },
-  // redlock: extend
-  aed6f382e410db8ba7926d4e5e9aab410bf2a78a: (redis, keys, [value, ms]) => {
-    if (keys.some((key) => redis.get(key) !== text(value))) return 0;
-    for (const key of keys) redis.set(key, text(value), Number(ms));
-    return keys.length;
-  },
-  // redlock: release
-  e4612211c9f8f51c257e26e056b0a654b3187242: (redis, keys, [value]) => {
-    const own = keys.filter((key) => redis.get(key) === text(value));
-    for (const key of own) redis.del(key);
-    return own.length;
-  },
 };
 
 /** The memory of one Redis server: only what the service uses, with expiry by the clock of the simulation. */
@@ -77,7 +63,14 @@ export class FakeRedis {
   private readonly values = new Map<string, Value>();
   readonly subscribers = new Set<(channel: string, message: string) => void>();
 
-  constructor(private readonly nowMs: () => number) {}
+  /** What lock servers keep. */
+  private readonly book: Book;
+
+  constructor(private readonly nowMs: () => number) {
+    this.book = new Book(nowMs, (message) => {
+      for (const subscriber of this.subscribers) subscriber("", message);
+    });
+  }
 
   private at(key: string): Value["value"] | undefined {
     const found = this.values.get(key);
@@ -137,17 +130,17 @@ export class FakeRedis {
 
   /** All memory is lost, as after a restart without persistence. */
   flush(): void {
+    this.book.flush();
     this.values.clear();
   }
 
   /** Leases end before their time, as when a server that held them is replaced. */
   loseLeases(): number {
-    const leases = this.keys.filter((key) => key.includes(":lease:"));
-    for (const key of leases) this.values.delete(key);
-    return leases.length;
+    return this.book.lose();
   }
 
-  script(sha1: string, keyCount: number, given: readonly unknown[]): number {
+  script(sha1: string, keyCount: number, given: readonly unknown[]): unknown {
+    if (sha1 === BOOK_SHA1) return this.book.run(String(given[keyCount]), given.slice(keyCount + 1).map(text));
     const script = SCRIPTS[sha1];
     if (!script) throw new UnknownScriptError(sha1);
     const args = given.flat() as (string | Buffer)[];
@@ -244,7 +237,7 @@ export class FakeRedisClient extends EventEmitter {
     return error;
   }
 
-  private script(sha1: string, [count, ...args]: unknown[]): number {
+  private script(sha1: string, [count, ...args]: unknown[]): unknown {
     try {
       return this.server.script(sha1, Number(count), args);
     } catch (error) {

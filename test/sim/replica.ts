@@ -3,6 +3,7 @@ import { buildEngine, type Engine } from "../../services/engine.js";
 import { Index } from "../../services/index/index.js";
 import { Leases } from "../../services/lock/leases.js";
 import { openFormat } from "../../services/protocol/format.js";
+import { isAlone } from "../../services/protocol/incarnation.js";
 import type { Host, ProcessIdentity } from "../../services/volume/process.js";
 import { type FakeRedis, FakeRedisClient, type RedisMeddling } from "./fake-redis.js";
 import type { FakeVolume } from "./fake-volume.js";
@@ -72,7 +73,8 @@ export class Replica {
     const leases = new Leases(
       ["redis://fake"],
       volumeId,
-      { leaseMs: config.leaseMs, commandTimeoutMs: config.redisTimeoutMs, wakeUpMsMax: config.wakeUpMsMax },
+      { ...config, commandTimeoutMs: config.redisTimeoutMs },
+      { isNothingGranted: () => isAlone(volume, leases.incarnation), restore: async () => undefined },
       onError,
       connect,
     );

@@ -12,11 +12,14 @@ import {
   type WatchEventsResponse,
 } from "@safefile/client";
 import { Redis as RedisClient } from "ioredis";
-import { type FilePath, pathHash } from "../../services/model/path.js";
+import { BOOK } from "../../services/lock/script.js";
+import { textOf } from "../../services/lock/server.js";
+import type { LeaseId } from "../../services/model/operation.js";
 import { Cleanup } from "../cluster/cleanup.js";
 import { startRedis } from "../cluster/redis.js";
 import { type Replica, startReplica } from "../cluster/replica.js";
 import { tempVolume } from "../cluster/volume.js";
+import { wish } from "../lock/wish.js";
 import { admin, file, LARGE, recovery } from "./bad-case.js";
 import { health } from "./health.js";
 import { type Answer, ask, type RawClient } from "./raw.js";
@@ -47,9 +50,17 @@ type World = Awaited<ReturnType<typeof start>>;
 /** Somebody else has the lease of held.txt, so a change of it has to wait. */
 async function hold({ volume, keys }: World): Promise<string> {
   const { volumeId } = JSON.parse(readFileSync(path.join(volume, ".safefile/format"), "utf8")) as { volumeId: string };
-  const key = `safefile:{${volumeId}}:lease:${pathHash("held.txt" as FilePath)}`;
-  await keys.set(key, "somebody", "PX", 600_000);
-  return key;
+  const prefix = `safefile:{${volumeId}}:lock:`;
+  const { targets, owner } = wish("held.txt");
+  const entry = {
+    id: "somebody" as LeaseId,
+    targets,
+    rank: 1,
+    under: "" as const,
+    owner: { ...owner, incarnation: "", sinceMs: 0 },
+  };
+  await keys.eval(BOOK, 1, prefix, "install", entry.id, textOf(entry), 600_000);
+  return `${prefix}i:${entry.id}`;
 }
 
 /** Waits until somebody has asked for leases in vain a few times: then a change waits in the pipeline. */
@@ -102,7 +113,7 @@ async function check({ second }: World, all: readonly Said[]): Promise<void> {
 /** The incarnation is over, by its own doing: the other one is held, so it cannot have been that one. */
 async function assertHandedOver({ volume, keys, one, two, second }: World): Promise<void> {
   const control = path.join(volume, ".safefile");
-  assert.deepEqual(await keys.keys("*lease:*"), [], "a lease is left");
+  assert.deepEqual(await keys.keys("*:lock:i:*"), [], "a lease is left");
   assert.ok(existsSync(path.join(control, "closed", one.incarnation)), "it did not close its incarnation");
   assert.ok(!existsSync(path.join(control, "incarnations", one.incarnation)));
   assert.ok(!existsSync(path.join(control, "staging", one.incarnation)));

@@ -1,0 +1,127 @@
+import type { FilePath } from "../model/path.js";
+import type { Entry } from "./entry.js";
+import type { Held } from "./held.js";
+import { conflict } from "./target.js";
+import type { Waiter } from "./waiter.js";
+
+/** Those of this replica who want one path for themselves, in order, and the lease on it, if it is here. */
+interface Line {
+  readonly waiters: Waiter[];
+  held: Held | undefined;
+  /** Set while nobody uses `held`: ends the time for which it is kept. */
+  idle: NodeJS.Timeout | undefined;
+}
+
+/**
+ * Passes the lease of a path from one operation of this replica to the next, without asking the lock servers, as long
+ * as nobody elsewhere has waited longer; and keeps it a moment when nobody wants it.
+ */
+export class Lines {
+  private readonly lines = new Map<FilePath, Line>();
+  private idle = 0;
+
+  constructor(
+    private readonly keepMs: number,
+    private readonly keptMax: number,
+    private readonly giveBack: (held: Held) => void,
+  ) {}
+
+  /** Puts it in order. It may ask, or use what is handed to it, when it is roused. */
+  join(path: FilePath, waiter: Waiter): void {
+    const line = this.lines.get(path) ?? { waiters: [], held: undefined, idle: undefined };
+    this.lines.set(path, line);
+    const at = line.waiters.findIndex((other) => waiter.entry.rank < other.entry.rank);
+    line.waiters.splice(at === -1 ? line.waiters.length : at, 0, waiter);
+    if (line.idle) this.move(path, line, line.held);
+  }
+
+  /** Whether it is its turn to ask: nobody here holds the path, or comes before it. */
+  mayAsk(path: FilePath, waiter: Waiter): boolean {
+    const line = this.lines.get(path);
+    return line !== undefined && line.held === undefined && line.waiters[0] === waiter;
+  }
+
+  /** It waits no longer: `held` is what it got from the servers, or was handed. */
+  leave(path: FilePath, waiter: Waiter, held: Held | undefined): void {
+    const line = this.lines.get(path);
+    if (!line) return;
+    const at = line.waiters.indexOf(waiter);
+    if (at !== -1) line.waiters.splice(at, 1);
+    if (held) line.held = held;
+    else if (at === 0) this.move(path, line);
+  }
+
+  /** Whoever used `held` is done with it. */
+  pass(path: FilePath, held: Held): void {
+    const line = this.lines.get(path);
+    if (line?.held !== held) {
+      this.giveBack(held);
+      return;
+    }
+    const [next] = line.waiters;
+    const isWanted = held.wantedRank < (next?.entry.rank ?? Number.POSITIVE_INFINITY);
+    if (isWanted || held.remainingMs <= 0 || (!next && this.idle >= this.keptMax) || this.keepMs === 0) {
+      line.held = undefined;
+      this.giveBack(held);
+    } else if (!next) {
+      this.idle += 1;
+      line.idle = setTimeout(() => this.drop(path, line), this.keepMs);
+      line.idle.unref();
+    }
+    this.move(path, line, held);
+  }
+
+  /** Lets the first go on. `free` is a lease that nobody uses. */
+  private move(path: FilePath, line: Line, free?: Held): void {
+    const [first] = line.waiters;
+    if (first && free && line.held === free) {
+      this.wakeUp(line);
+      line.waiters.shift();
+      first.handed = free;
+    }
+    if (first && (first.handed || !line.held)) first.rouse();
+    if (line.waiters.length === 0 && !line.held) this.lines.delete(path);
+  }
+
+  private wakeUp(line: Line): void {
+    if (line.idle === undefined) return;
+    clearTimeout(line.idle);
+    line.idle = undefined;
+    this.idle -= 1;
+  }
+
+  /** Gives back a lease that nobody uses. */
+  private drop(path: FilePath, line: Line): void {
+    const { held } = line;
+    if (!held || line.idle === undefined) return;
+    this.wakeUp(line);
+    line.held = undefined;
+    this.giveBack(held);
+    this.move(path, line);
+  }
+
+  /** Somebody elsewhere waits for the lease of this path. */
+  want(path: FilePath): void {
+    const line = this.lines.get(path);
+    if (line) this.drop(path, line);
+  }
+
+  /** Gives back what is kept and stands in the way of `entry`. */
+  yieldTo(entry: Entry): void {
+    if (this.idle === 0) return;
+    for (const [path, line] of [...this.lines])
+      if (line.held?.entry.targets.some((theirs) => entry.targets.some((own) => conflict(theirs, own))))
+        this.drop(path, line);
+  }
+
+  clear(): void {
+    for (const [path, line] of [...this.lines]) this.drop(path, line);
+  }
+}
+
+/** The path of an entry that is for one path alone, exclusively, and for nobody in particular. */
+export function soloPath({ targets, under, owner }: Entry): FilePath | undefined {
+  const [only] = targets;
+  if (!only || targets.length > 1 || under !== "" || owner.party !== "") return undefined;
+  return only.scope === "path" && only.mode === "exclusive" ? (only.path as FilePath) : undefined;
+}

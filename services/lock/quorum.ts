@@ -1,0 +1,151 @@
+import { createHash } from "node:crypto";
+import type { Redis } from "ioredis";
+import Redlock, { type Lock } from "redlock";
+import type { LeaseId } from "../model/operation.js";
+import type { Entry } from "./entry.js";
+import { type Line, type LockServer, parseLine, type Reply, textOf, tuplesOf } from "./server.js";
+import type { Target } from "./target.js";
+
+/** Redlock's own allowance for clocks that run at different speeds: a hundredth of the term and two milliseconds. */
+const DRIFT_FACTOR = 0.01;
+const DRIFT_MS = 2;
+const REACHED_STEP_MS = 5;
+
+/** How long a lease that was asked for at `askedMs`, for `termMs`, may be relied on, by the monotonic clock. */
+export const endOf = (askedMs: number, termMs: number): number => askedMs + termMs * (1 - DRIFT_FACTOR) - DRIFT_MS;
+
+/** What a majority of the servers said. */
+export type Vote =
+  | { readonly is: "granted"; readonly lock: Lock; readonly endsMs: number }
+  /** `blocker` is one of those in the way; `parties` says whether somebody holds while waiting elsewhere. */
+  | { readonly is: "refused"; readonly blocker: Line | undefined; readonly parties: boolean }
+  /** What it was to act under has ended. */
+  | { readonly is: "lost" }
+  /** A majority answers, but may not vote yet. */
+  | { readonly is: "early"; readonly error: unknown }
+  | { readonly is: "silent"; readonly error: unknown };
+
+interface Asking {
+  readonly entry: Entry;
+  readonly waitMs: number;
+  readonly replies: Reply[];
+}
+
+const VERBS = ["acquire", "extend", "release"] as const;
+const verbOf = new Map(VERBS.map((verb) => [createHash("sha1").update(verb).digest("hex"), verb]));
+
+/**
+ * One vote of all lock servers at a time, by `redlock`: it asks all of them at once, counts, and takes back what a
+ * minority granted. What each server does when it is asked is ours (script.ts); the keys and values that redlock would
+ * use only name the request.
+ */
+export class Quorum {
+  readonly majority: number;
+  private readonly redlock: Redlock;
+  private readonly asking = new Map<string, Asking>();
+
+  constructor(
+    readonly servers: readonly LockServer[],
+    private readonly termMs: number,
+  ) {
+    this.majority = Math.floor(servers.length / 2) + 1;
+    const voters = servers.map((server) => ({
+      evalsha: (hash: string, _keys: number, [id = ""]: string[]) =>
+        this.vote(server, verbOf.get(hash) as (typeof VERBS)[number], id as LeaseId),
+    }));
+    const scripts = { acquireScript: () => "acquire", extendScript: () => "extend", releaseScript: () => "release" };
+    const settings = { retryCount: 0, driftFactor: DRIFT_FACTOR };
+    this.redlock = new Redlock(voters as unknown as Redis[], settings, scripts);
+    this.redlock.on("error", () => undefined); // each refusal is also counted
+  }
+
+  /** Asks once. Where it is refused, it waits in the queue for `waitMs` from now on; 0 does not wait. */
+  async acquire(entry: Entry, waitMs: number): Promise<Vote> {
+    const askedMs = performance.now();
+    const asking: Asking = { entry, waitMs, replies: [] };
+    this.asking.set(entry.id, asking);
+    try {
+      const lock = await this.redlock.acquire([entry.id], this.termMs, { retryCount: 0 });
+      return { is: "granted", lock, endsMs: this.endOf(askedMs, asking) };
+    } catch (error) {
+      return this.refusal(asking, error);
+    } finally {
+      this.asking.delete(entry.id);
+    }
+  }
+
+  private refusal({ entry, replies }: Asking, error: unknown): Vote {
+    if (replies.some(([result]) => result === -2)) return { is: "lost" };
+    if (replies.length < this.majority) {
+      const answering = this.servers.filter(({ isConnected }) => isConnected).length;
+      return { is: answering >= this.majority ? "early" : "silent", error };
+    }
+    for (const [result, , id, text, parties] of replies)
+      if (result === 0 && id !== entry.under)
+        return { is: "refused", blocker: parseLine(String(id), String(text), 0), parties: Number(parties) > 0 };
+    return { is: "refused", blocker: undefined, parties: false };
+  }
+
+  /** Begins the term anew. Returns until when it may be relied on, and the lowest rank that waits; throws when it is over. */
+  async renew(entry: Entry, lock: Lock): Promise<{ lock: Lock; endsMs: number; wanted: number | undefined }> {
+    const askedMs = performance.now();
+    const asking: Asking = { entry, waitMs: 0, replies: [] };
+    this.asking.set(entry.id, asking);
+    try {
+      lock.expiration = Number.POSITIVE_INFINITY; // by the wall clock; ours is the monotonic one
+      const renewed = await this.redlock.extend(lock, this.termMs, { retryCount: 0 });
+      const ranks = asking.replies.flatMap(([, , , first]) => (first ? [Number(first)] : []));
+      return {
+        lock: renewed,
+        endsMs: this.endOf(askedMs, asking),
+        wanted: ranks.length > 0 ? Math.min(...ranks) : undefined,
+      };
+    } finally {
+      this.asking.delete(entry.id);
+    }
+  }
+
+  /** What acts under another one ends with it. */
+  private endOf(askedMs: number, { entry, replies }: Asking): number {
+    const ends = entry.under === "" ? [] : replies.map(([, , remainingMs]) => endOf(askedMs, Number(remainingMs)));
+    return Math.min(endOf(askedMs, this.termMs), ...ends);
+  }
+
+  private async vote(server: LockServer, verb: (typeof VERBS)[number], id: LeaseId): Promise<number> {
+    const asking = this.asking.get(id);
+    if (!asking) return 0;
+    const { entry, waitMs, replies } = asking;
+    if (verb === "release") {
+      const back = waitMs > 0 ? "yield" : "release";
+      const [result] = await server.ask(back, id, "ends", JSON.stringify(tuplesOf(entry.targets)), waitMs);
+      return result;
+    }
+    const reply =
+      verb === "acquire"
+        ? await server.ask("acquire", id, textOf(entry), this.termMs, waitMs)
+        : await server.ask("renew", id, this.termMs);
+    replies.push(reply);
+    return reply[0] === 1 ? 1 : 0;
+  }
+
+  /** Forgets `id` everywhere, whether it held or waited. Whether a majority knows by now. */
+  async release(id: LeaseId, targets: readonly Target[], why: "releases" | "leaves" | "breaks"): Promise<boolean> {
+    const text = JSON.stringify(tuplesOf(targets));
+    const answers = await Promise.allSettled(this.servers.map((server) => server.ask("release", id, why, text, 0)));
+    return answers.filter(({ status }) => status === "fulfilled").length >= this.majority;
+  }
+
+  /** Resolves once a majority of the servers is so. */
+  async reached(isSo: (server: LockServer) => boolean): Promise<void> {
+    while (this.servers.filter(isSo).length < this.majority)
+      await new Promise((resolve) => setTimeout(resolve, REACHED_STEP_MS));
+  }
+
+  /** Microseconds of the servers' clocks: the one in the middle, so that one that steps moves nothing. */
+  nowUs(): number {
+    const offsets = this.servers.flatMap(({ offsetUs }) => (offsetUs === undefined ? [] : [offsetUs]));
+    offsets.sort((left, right) => left - right);
+    const offset = offsets[Math.floor(offsets.length / 2)] ?? performance.timeOrigin * 1000;
+    return Math.round(offset + performance.now() * 1000);
+  }
+}
