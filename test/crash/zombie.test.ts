@@ -12,7 +12,7 @@ const TARGETS = ["counter-0.dat", "counter-1.dat", "counter-2.dat"];
 const HELD_UP_BYTES = 400_000;
 
 test(`I3: in ${ROUNDS} rounds a holder stopped past its lease never overwrites what another replica wrote meanwhile`, {
-  timeout: 60_000 + ROUNDS * 20_000,
+  timeout: 60_000 + ROUNDS * 40_000,
 }, async (t) => {
   const cleanup = Cleanup.of(t);
   // Nobody counts as dead here: a zombie that was ended would learn of it in another way.
@@ -26,7 +26,9 @@ test(`I3: in ${ROUNDS} rounds a holder stopped past its lease never overwrites w
   for (let at = 0; at < 3; at++)
     await ledger.write(first, { path: `counter-${at}.dat`, name: `first-${at}`, sizeBytes: 300 });
 
-  for (let round = 0; round < ROUNDS; round++) {
+  // On a busy machine more rounds pass until enough of them have met a writer where it matters.
+  let round = 0;
+  for (; round < ROUNDS || (fencedRounds < ROUNDS / 4 && round < ROUNDS * 4); round++) {
     const stop = new AbortController();
     const fenced = ledger.reasons.get("LOCK_FENCED") ?? 0;
     const heldUp = TARGETS.map(async (target) => {
@@ -61,6 +63,6 @@ test(`I3: in ${ROUNDS} rounds a holder stopped past its lease never overwrites w
   }
   const { revisions } = await ledger.check(rival.client);
   const reasons = JSON.stringify(Object.fromEntries(ledger.reasons));
-  t.diagnostic(`${ROUNDS} rounds, ${fencedRounds} with a writer fenced, ${revisions} revisions, answers: ${reasons}`);
+  t.diagnostic(`${round} rounds, ${fencedRounds} with a writer fenced, ${revisions} revisions, answers: ${reasons}`);
   assert(fencedRounds >= ROUNDS / 4, `only ${fencedRounds} rounds met a writer between baton and publish: ${reasons}`);
 });

@@ -77,7 +77,7 @@ const revisionsIn = async (redis: RedisClient): Promise<number> => {
 };
 
 const generation = (redis: RedisClient): Promise<string> =>
-  redis.keys("safefile:*:ready").then(([key]) => redis.get(key ?? "").then((value) => value ?? "missing"));
+  redis.keys("safefile:*}:ready").then(([key]) => redis.get(key ?? "").then((value) => value ?? "missing"));
 
 /** Sets Redis back to what it knew when `change` began, as a crash does that loses what was not yet on its disk. */
 async function setBack({ cleanup, redis }: Setting, change: () => Promise<void>): Promise<void> {
