@@ -18,8 +18,10 @@ import type { Config } from "./config.js";
 import { buildEngine, type Engine } from "./engine.js";
 import { Ledger } from "./incidents/ledger.js";
 import { Index } from "./index/index.js";
+import { claimTrees } from "./lock/claim.js";
 import { Leases } from "./lock/leases.js";
-import type { Intent } from "./model/operation-request.js";
+import type { Intent, Standing } from "./model/operation-request.js";
+import type { FilePath } from "./model/path.js";
 import { Notices } from "./notices.js";
 import { beginOperation } from "./pipeline/begin.js";
 import { openFormat } from "./protocol/format.js";
@@ -122,8 +124,9 @@ export async function assemble(config: Config, log: Logger, life: Life): Promise
 
 /** The edge: what turns calls into operations of the engine. */
 function serve(engine: Engine, notices: Notices, config: Config, log: Logger, life: Life) {
-  const { incarnation, journals, index, heads, files, listing, revisions, pipeline, uploads, store, rebuild } = engine;
-  const change = async (intent: Intent, job: RestoreJob, requestId: string) => {
+  const { incarnation, journals, index, leases, heads, files, listing, revisions, pipeline, uploads, store, rebuild } =
+    engine;
+  const change = async (intent: Intent, job: RestoreJob, requestId: string, standing: Standing | undefined) => {
     const wanted = {
       requestId,
       validateOnly: false,
@@ -137,11 +140,19 @@ function serve(engine: Engine, notices: Notices, config: Config, log: Logger, li
       priority,
       labels,
       traceId: job.traceId,
+      standing,
     });
     return (await pipeline.run(operation)).receipt;
   };
-  const restores = new Restores(incarnation, journals, index, files, listing, revisions, change, config);
-  const mutations = new Mutations(config.volumeName, config, incarnation, pipeline, uploads, files, life);
+  const claim = (tree: FilePath | "", { request, traceId }: RestoreJob) =>
+    claimTrees(leases, [tree], {
+      waitMs: config.lockWaitMs,
+      priority: request.priority,
+      traceId,
+      signal: life.aborting,
+    });
+  const restores = new Restores(incarnation, journals, index, files, listing, revisions, change, claim, config);
+  const mutations = new Mutations(config.volumeName, config, incarnation, pipeline, uploads, files, life, leases);
   const reading = new Reading(config.volumeName, files, revisions, store, config.readsMax);
   const onWatchError = (error: unknown): void => log.warn({ error: String(error) }, "watches of files");
   const chains = new Chains(revisions, heads);

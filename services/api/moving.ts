@@ -11,8 +11,9 @@ import {
   type MoveFileRequest,
   MoveFileResponseSchema,
 } from "../gen/safefile/v1/file_ops_service_pb.js";
-import type { Intent, Precondition } from "../model/operation-request.js";
+import type { Intent, Precondition, Standing } from "../model/operation-request.js";
 import { type FilePath, problemOfPath } from "../model/path.js";
+import type { Finished } from "../pipeline/pipeline.js";
 import type { TreeEntry, Trees } from "../query/tree.js";
 import { canonicalPath } from "../validate/path.js";
 import type { CallContext, Handlers } from "./call.js";
@@ -82,21 +83,30 @@ export class Moving {
       refuse("options.precondition.if_revision", "must not be zero: what is not there cannot be moved");
     const targetPrecondition = fromPrecondition(request.targetPrecondition, "target_precondition");
     const { overwrite } = request;
-    const entries = await this.treeToMove(source, target);
-    if (entries) refuseConditions(precondition, "options.precondition");
-    // Said before what would lie below that file is looked for.
-    if (entries && (await this.mutations.files.peek(target))?.type === "file")
-      throw new AlreadyExistsError({ path: target });
-    const intents = entries
-      ? moveTree(source, target, entries, targetPrecondition)
-      : moveOf(source, target, { precondition, targetPrecondition, overwrite });
     const asked = ["MOVE", source, target, precondition, targetPrecondition, overwrite];
-    const finished = await this.mutations.finish({ intents, asked }, options, context);
+    const moveAll = async (standing: Standing | undefined): Promise<Finished | undefined> => {
+      const entries = await this.treeToMove(source, target);
+      if (!entries) return undefined;
+      refuseConditions(precondition, "options.precondition");
+      // Said before what would lie below that file is looked for.
+      if ((await this.mutations.files.peek(target))?.type === "file") throw new AlreadyExistsError({ path: target });
+      const intents = moveTree(source, target, entries, targetPrecondition);
+      return await this.mutations.finish({ intents, asked, standing }, options, context);
+    };
+    const isTree = await this.isTreeToMove(source, target);
+    const moved = isTree ? await this.mutations.inTrees([source, target], options, context, moveAll) : undefined;
+    const intents = moveOf(source, target, { precondition, targetPrecondition, overwrite });
+    const finished = moved ?? (await this.mutations.finish({ intents, asked }, options, context));
     const { record } = finished.receipt;
     return create(MoveFileResponseSchema, {
       result: await this.mutations.resultOf(target, finished, context),
       ...(record && { sourceRevision: toMade(this.mutations.volumeName, record, source)?.revision }),
     });
+  }
+
+  private async isTreeToMove(source: FilePath, target: FilePath): Promise<boolean> {
+    const { files } = this.mutations;
+    return ((await files.peek(source)) ?? (await files.peek(target)))?.type === "directory";
   }
 
   /** What lies in the directory `source`; undefined for anything but a directory. */
@@ -165,13 +175,18 @@ export class Moving {
     const { precondition } = options;
     if (precondition.ifRevision === 0)
       refuse("options.precondition.if_revision", "must not be zero: what is not there cannot be deleted");
-    const isTree = request.recursive && (await this.mutations.files.peek(path))?.type === "directory";
-    if (isTree) refuseConditions(precondition, "options.precondition");
-    const intents = isTree
-      ? removeTree(await this.trees.all(path))
-      : [{ ...plain, path, kind: "DELETE" as const, precondition }];
     const asked = request.recursive ? ["DELETE", path, precondition] : undefined;
-    const result = await this.mutations.runAbout(path, { intents, asked }, options, context);
+    const isDirectory = async (): Promise<boolean> => (await this.mutations.files.peek(path))?.type === "directory";
+    const removeAll = async (standing: Standing | undefined) => {
+      if (!(await isDirectory())) return undefined;
+      refuseConditions(precondition, "options.precondition");
+      const intents = removeTree(await this.trees.all(path));
+      return await this.mutations.runAbout(path, { intents, asked, standing }, options, context);
+    };
+    const isTree = request.recursive && (await isDirectory());
+    const removed = isTree ? await this.mutations.inTrees([path], options, context, removeAll) : undefined;
+    const intents = [{ ...plain, path, kind: "DELETE" as const, precondition }];
+    const result = removed ?? (await this.mutations.runAbout(path, { intents, asked }, options, context));
     return create(DeleteFileResponseSchema, { result });
   }
 }

@@ -2,7 +2,9 @@ import type { SafeOperationError } from "../errors/index.js";
 import { checkEdits } from "../execute/given.js";
 import type { Uploads } from "../execute/uploads.js";
 import type { MutationResult } from "../gen/safefile/v1/common_pb.js";
-import type { Check, Intent, Precondition } from "../model/operation-request.js";
+import { claimTrees } from "../lock/claim.js";
+import type { Leases } from "../lock/leases.js";
+import type { Check, Intent, Precondition, Standing } from "../model/operation-request.js";
 import type { FilePath } from "../model/path.js";
 import { beginOperation } from "../pipeline/begin.js";
 import type { Finished, Pipeline } from "../pipeline/pipeline.js";
@@ -25,6 +27,8 @@ export interface Change {
   readonly checks?: readonly Check[];
   /** What stands for the request when it is made again, where its intents may differ then. */
   readonly asked?: unknown;
+  /** What holds all its paths already. */
+  readonly standing?: Standing | undefined;
 }
 
 export const UNCONDITIONAL: Precondition = { etag: undefined, ifRevision: undefined };
@@ -44,12 +48,26 @@ export class Mutations {
     readonly uploads: Uploads,
     readonly files: Files,
     private readonly gate: Gate,
+    private readonly leases: Leases,
   ) {}
 
   /** Throws when the replica takes no changes; checked before anything is received. */
   enter(): void {
     const refusal = this.gate.refusal();
     if (refusal) throw refusal;
+  }
+
+  /** Holds whole trees while `work` looks at them and changes them; a change that is only checked holds nothing. */
+  async inTrees<T>(
+    trees: readonly FilePath[],
+    { validateOnly, lockWaitMs, priority }: Options,
+    { traceId, signal }: CallContext,
+    work: (standing: Standing | undefined) => Promise<T>,
+  ): Promise<T> {
+    this.enter();
+    if (validateOnly) return await work(undefined);
+    using claim = await claimTrees(this.leases, trees, { waitMs: lockWaitMs, priority, traceId, signal });
+    return await work(claim);
   }
 
   /** Carries out a change of one path; its precondition is that of the options. */

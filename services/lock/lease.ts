@@ -1,7 +1,11 @@
 import type { Known } from "../index/index.js";
+import type { Standing } from "../model/operation-request.js";
 import type { Attempt } from "../protocol/attempt.js";
 import type { Plan } from "../validate/plan.js";
 import type { LeaseHold } from "./leases.js";
+
+/** What a lease is held by, as the operation sees it. */
+export type Hold = Standing & Pick<LeaseHold, "release"> & Partial<LeaseHold>;
 
 /** Ticket of `lock`: the lease is held, the staged name exists and the batons of all paths are ours. */
 export class Lease implements AsyncDisposable {
@@ -18,7 +22,7 @@ export class Lease implements AsyncDisposable {
 
   constructor(
     readonly plan: Plan,
-    private readonly hold: LeaseHold,
+    private readonly hold: Hold,
     readonly attempt: Attempt,
     /** What the index knew when the lease was won. */
     readonly known: Known,

@@ -1,8 +1,8 @@
 import type { Index } from "../index/index.js";
-import type { Operation } from "../model/operation-request.js";
+import type { Operation, Standing } from "../model/operation-request.js";
 import type { Attempt } from "../protocol/attempt.js";
 import type { Plan } from "../validate/plan.js";
-import { Lease } from "./lease.js";
+import { type Hold, Lease } from "./lease.js";
 import type { Leases } from "./leases.js";
 import { pathTarget, subtreeTarget, type Target } from "./target.js";
 
@@ -19,9 +19,23 @@ export class Lock {
   async run(plan: Plan): Promise<Lease> {
     const { operation } = plan;
     const paths = [...operation.intents, ...operation.checks].map(({ path }) => path);
-    const hold = await this.leases.acquire({
+    const hold = operation.standing ? borrowed(operation.standing) : await this.acquire(operation);
+    const attempt = this.begin(operation);
+    try {
+      // After the lease, so that an index flushed meanwhile is noticed before anything is touched.
+      const lease = new Lease(plan, hold, attempt, await this.index.lookUp(operation.requestId, paths));
+      return await this.enter(lease);
+    } catch (error) {
+      hold.release();
+      await attempt[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  private acquire(operation: Operation): Promise<Hold> {
+    return this.leases.acquire({
       targets: targetsOf(operation),
-      path: paths[0] ?? "",
+      path: operation.intents[0]?.path ?? "",
       waitMs: operation.lockWaitMs,
       signal: operation.signal,
       under: operation.under ?? "",
@@ -35,16 +49,6 @@ export class Lock {
         priority: operation.priority,
       },
     });
-    const attempt = this.begin(operation);
-    try {
-      // After the lease, so that an index flushed meanwhile is noticed before anything is touched.
-      const lease = new Lease(plan, hold, attempt, await this.index.lookUp(operation.requestId, paths));
-      return await this.enter(lease);
-    } catch (error) {
-      hold.release();
-      await attempt[Symbol.asyncDispose]();
-      throw error;
-    }
   }
 
   private async enter(lease: Lease): Promise<Lease> {
@@ -62,6 +66,9 @@ export class Lock {
     }
   }
 }
+
+/** Given back by whoever lent it. */
+const borrowed = ({ lost, assertHeld }: Standing): Hold => ({ lost, assertHeld, release: () => undefined });
 
 /** A directory that goes takes all that is below it with it. What is only looked at is taken like what is changed. */
 function targetsOf({ intents, checks }: Operation): Target[] {

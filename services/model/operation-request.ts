@@ -78,6 +78,14 @@ export interface Check {
   readonly precondition: Precondition;
 }
 
+/** Leases that somebody holds for longer than one operation. */
+export interface Standing {
+  /** Aborted when they have ended before their time. */
+  readonly lost: AbortSignal;
+  /** Throws LOCK_LOST when they may be over. */
+  assertHeld(): void;
+}
+
 /** One mutation as it enters the pipeline. */
 export interface Operation {
   readonly id: OperationId;
@@ -97,6 +105,8 @@ export interface Operation {
   readonly traceId: string;
   /** The lease under which it acts, which its caller holds; it must cover what is in the way. */
   readonly under?: LeaseId | undefined;
+  /** Leases on all its paths, which its caller holds; it needs none of its own then. */
+  readonly standing?: Standing | undefined;
   /** Aborted when the caller is gone or its deadline has passed. */
   readonly signal: AbortSignal;
 }

@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from "node:crypto";
-import type { Check, Intent, Operation, Precondition, Source } from "../model/operation-request.js";
+import type { Check, Intent, Operation, Precondition, Source, Standing } from "../model/operation-request.js";
 import type { Incarnation } from "../protocol/incarnation.js";
 
 export interface Wanted {
@@ -14,6 +14,7 @@ export interface Wanted {
   readonly priority: number;
   readonly labels: Readonly<Record<string, string>>;
   readonly traceId: string;
+  readonly standing?: Standing | undefined;
   readonly signal: AbortSignal;
 }
 

@@ -1,5 +1,6 @@
+import type { Claim } from "../lock/claim.js";
 import { sameBytes } from "../model/content.js";
-import type { Intent } from "../model/operation-request.js";
+import type { Intent, Standing } from "../model/operation-request.js";
 import { type FilePath, pathHash } from "../model/path.js";
 import type { Receipt } from "../model/receipt.js";
 import type { Files } from "../query/files.js";
@@ -55,6 +56,7 @@ export class RestoreJob {
   private lastCursor = 0;
   private wake = Promise.withResolvers<void>();
   private lastProgressMs = 0;
+  private standing: Standing | undefined;
   private current: RestoreProgress = {
     state: "RUNNING",
     filesTotal: 0,
@@ -76,12 +78,18 @@ export class RestoreJob {
     readonly traceId: string,
     private readonly files: Files,
     private readonly revisions: Revisions,
-    private readonly change: (intent: Intent, requestId: string) => Promise<Receipt>,
+    private readonly change: (intent: Intent, requestId: string, standing: Standing | undefined) => Promise<Receipt>,
+    /** Holds a tree while it is restored, so that what is written below it comes before all of it or after. */
+    private readonly claim: (tree: FilePath | "") => Promise<Claim>,
     private readonly parallel: number,
   ) {}
 
   get progress(): RestoreProgress {
     return this.current;
+  }
+
+  private get targetTree(): FilePath | "" {
+    return this.request.target ?? this.request.path;
   }
 
   get isRunning(): boolean {
@@ -91,6 +99,8 @@ export class RestoreJob {
   /** Runs to the end; never throws. `stop` ends it after the files under way. */
   async run(selection: Selection, stop: AbortSignal): Promise<void> {
     try {
+      using claim = this.request.tree && !this.request.dryRun ? await this.claim(this.targetTree) : undefined;
+      this.standing = claim;
       const selected: Selected[] = [];
       for await (const each of selection.run()) {
         if (stop.aborted) break;
@@ -163,7 +173,12 @@ export class RestoreJob {
       if (!live) return { ...item, action: "UNCHANGED", sizeBytes: 0 };
       if (this.request.dryRun) return { ...item, action: "DELETED", sizeBytes: 0 };
       const deletion: Intent = { path: target, kind: "DELETE", source: undefined, mode: undefined, precondition };
-      return { ...item, action: "DELETED", sizeBytes: 0, revision: revisionOf(await this.change(deletion, requestId)) };
+      return {
+        ...item,
+        action: "DELETED",
+        sizeBytes: 0,
+        revision: revisionOf(await this.change(deletion, requestId, this.standing)),
+      };
     }
     const { sizeBytes } = source;
     if (live && this.request.keepExisting) return { ...item, action: "KEPT", sizeBytes };
@@ -180,7 +195,12 @@ export class RestoreJob {
       mode: source.mode,
       precondition,
     };
-    return { ...item, action: "RESTORED", sizeBytes, revision: revisionOf(await this.change(intent, requestId)) };
+    return {
+      ...item,
+      action: "RESTORED",
+      sizeBytes,
+      revision: revisionOf(await this.change(intent, requestId, this.standing)),
+    };
   }
 
   private advance(change: Partial<RestoreProgress>): void {

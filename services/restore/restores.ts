@@ -1,8 +1,10 @@
 import { ArgumentInvalidError, OverloadedError, RequestIdReusedError, RestoreError } from "../errors/index.js";
 import type { Index } from "../index/index.js";
 import type { Journals } from "../journal/journals.js";
+import type { Claim } from "../lock/claim.js";
 import { isOperationId, type OperationId } from "../model/operation.js";
-import type { Intent } from "../model/operation-request.js";
+import type { Intent, Standing } from "../model/operation-request.js";
+import type { FilePath } from "../model/path.js";
 import type { Receipt } from "../model/receipt.js";
 import type { Incarnation } from "../protocol/incarnation.js";
 import type { Files } from "../query/files.js";
@@ -31,7 +33,14 @@ export class Restores {
     private readonly files: Files,
     private readonly listing: Listing,
     private readonly revisions: Revisions,
-    private readonly change: (intent: Intent, job: RestoreJob, requestId: string) => Promise<Receipt>,
+    private readonly change: (
+      intent: Intent,
+      job: RestoreJob,
+      requestId: string,
+      standing: Standing | undefined,
+    ) => Promise<Receipt>,
+    /** Holds a tree while it is restored. */
+    private readonly claim: (tree: FilePath | "", job: RestoreJob) => Promise<Claim>,
     private readonly limits: RestoreLimits,
   ) {}
 
@@ -58,7 +67,8 @@ export class Restores {
       traceId,
       this.files,
       this.revisions,
-      (intent, each) => this.change(intent, job, each),
+      (intent, each, standing) => this.change(intent, job, each, standing),
+      (tree) => this.claim(tree, job),
       this.limits.restoreParallel,
     );
     this.forgetOldest();

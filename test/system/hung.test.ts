@@ -17,7 +17,7 @@ const skip = whyNoFreezing() ?? false;
 const WRITES = 64;
 const THREADS = 16;
 const SETTINGS = {
-  SAFEFILE_VOLUME_SILENT_MS: "500",
+  SAFEFILE_VOLUME_SILENT_MS: "2000",
   SAFEFILE_HEARTBEAT_MS: "100",
   // Longer than the test: being declared dead is another story.
   SAFEFILE_INCARNATION_DEAD_MS: "600000",
