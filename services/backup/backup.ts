@@ -1,4 +1,5 @@
 import { BackupStorageError, IndexUnavailableError, PathNotPlainError } from "../errors/index.js";
+import type { Known } from "../index/index.js";
 import type { Journals } from "../journal/journals.js";
 import type { Lease } from "../lock/lease.js";
 import type { Content } from "../model/content.js";
@@ -73,12 +74,11 @@ export class Backup {
   ) {}
 
   async run(plan: Plan, lease: Lease): Promise<Base> {
-    if (lease.known.earlier) {
-      const earlier = await this.journals.find(lease.known.earlier);
+    const known = await lease.known;
+    if (known.earlier) {
+      const earlier = await this.journals.find(known.earlier);
       if (earlier?.requestId === plan.operation.requestId) throw new EarlierOutcome(earlier);
-      throw new IndexUnavailableError(
-        new Error(`the index names ${lease.known.earlier} for a request it did not serve`),
-      );
+      throw new IndexUnavailableError(new Error(`the index names ${known.earlier} for a request it did not serve`));
     }
     const { intents, checks } = plan.operation;
     const notIndexed = new Map<string, OperationRecord>();
@@ -87,7 +87,8 @@ export class Backup {
     await eachOf([...intents, ...checks], PARALLEL, async ({ path }) => {
       const head = await this.heads.headAt(path, lease.attempt.batonOf(path).last);
       heads.set(path, head && alone(head));
-      for (const record of await this.chainNotIndexed(path, head, lease)) notIndexed.set(record.operation, record);
+      for (const record of await this.chainNotIndexed(path, head, lease, known))
+        notIndexed.set(record.operation, record);
     });
     await eachOf(checks, PARALLEL, (check) => this.check(check, heads.get(check.path), lease));
     const paths: PathBase[] = [];
@@ -98,8 +99,13 @@ export class Backup {
   }
 
   /** What was committed on `path` since the index last heard of it, newest first; looks for our request id there. */
-  private async chainNotIndexed(path: FilePath, head: Head | undefined, lease: Lease): Promise<OperationRecord[]> {
-    const indexed = lease.known.heads.get(path) ?? NO_OPERATION;
+  private async chainNotIndexed(
+    path: FilePath,
+    head: Head | undefined,
+    lease: Lease,
+    known: Known,
+  ): Promise<OperationRecord[]> {
+    const indexed = known.heads.get(path) ?? NO_OPERATION;
     const chain: OperationRecord[] = [];
     for (let at = head; at && at.record.operation !== indexed; ) {
       if (at.record.requestId === lease.plan.operation.requestId) throw new EarlierOutcome(at.record);

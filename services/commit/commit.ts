@@ -57,6 +57,7 @@ export class Commit {
       throw error;
     }
     lease.settled("COMMITTED");
+    lease.committed();
     await Promise.all(verified.files.map((file) => file && this.remember(operation.id, file)));
     return { operation: operation.id, requestId: operation.requestId, record, replayed: false };
   }

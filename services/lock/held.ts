@@ -1,5 +1,6 @@
 import type { Lock } from "redlock";
 import { LockLostError } from "../errors/index.js";
+import type { OperationId } from "../model/operation.js";
 import type { Entry } from "./entry.js";
 import type { Quorum } from "./quorum.js";
 
@@ -12,6 +13,8 @@ export class Held {
   private timer: NodeJS.Timeout | undefined;
   private renewing: Promise<void> | undefined;
   private isOver = false;
+  /** The last change of its path that was committed under it; the index knows it, or is being told by this replica. */
+  lastOperation: OperationId | undefined;
   /** The lowest rank of those who wait for it elsewhere, as far as is known. */
   wantedRank = Number.POSITIVE_INFINITY;
 

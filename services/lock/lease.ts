@@ -25,7 +25,7 @@ export class Lease implements AsyncDisposable {
     private readonly hold: Hold,
     readonly attempt: Attempt,
     /** What the index knew when the lease was won. */
-    readonly known: Known,
+    readonly known: Promise<Known>,
   ) {
     this.signal = AbortSignal.any([hold.lost, plan.operation.signal]);
   }
@@ -34,6 +34,12 @@ export class Lease implements AsyncDisposable {
   assertHeld(): void {
     this.hold.assertHeld();
     this.signal.throwIfAborted();
+  }
+
+  /** The operation is the head of its path. */
+  committed(): void {
+    const { id, intents, checks } = this.plan.operation;
+    if (intents.length + checks.length === 1) this.hold.lastOperation = id;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

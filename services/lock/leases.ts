@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { Redis, type RedisOptions } from "ioredis";
 import { ArgumentInvalidError, LockLostError, LockTimeoutError, LockUnavailableError } from "../errors/index.js";
-import type { LeaseId } from "../model/operation.js";
+import type { LeaseId, OperationId } from "../model/operation.js";
 import type { FilePath } from "../model/path.js";
 import type { Entry, Owner } from "./entry.js";
 import { Held } from "./held.js";
@@ -44,6 +44,8 @@ export interface LeaseHold {
   readonly waitedFor: Owner | undefined;
   /** Whether no lock server had to be asked. */
   readonly isKept: boolean;
+  /** The last operation that was committed under this lease, for one path alone; set by whoever commits the next. */
+  lastOperation: OperationId | undefined;
   /** Gives it back, without waiting for the lock servers. */
   release(): void;
 }
@@ -208,6 +210,12 @@ export class Leases {
       waitedMs: performance.now() - sinceMs,
       waitedFor,
       isKept,
+      get lastOperation() {
+        return held.lastOperation;
+      },
+      set lastOperation(operation) {
+        held.lastOperation = operation;
+      },
       release: () => {
         if (isReleased) return;
         isReleased = true;

@@ -1,4 +1,4 @@
-import type { Index } from "../index/index.js";
+import type { Index, Known } from "../index/index.js";
 import type { Operation, Standing } from "../model/operation-request.js";
 import type { Attempt } from "../protocol/attempt.js";
 import type { Plan } from "../validate/plan.js";
@@ -18,13 +18,15 @@ export class Lock {
 
   async run(plan: Plan): Promise<Lease> {
     const { operation } = plan;
-    const paths = [...operation.intents, ...operation.checks].map(({ path }) => path);
     const hold = operation.standing ? borrowed(operation.standing) : await this.acquire(operation);
     const attempt = this.begin(operation);
     try {
-      // After the lease, so that an index flushed meanwhile is noticed before anything is touched.
-      const lease = new Lease(plan, hold, attempt, await this.index.lookUp(operation.requestId, paths));
-      return await this.enter(lease);
+      const looking = this.lookUp(operation, hold);
+      // After the lease, so that an index flushed meanwhile is noticed before anything is touched. With a lease that was
+      // here already the last change was just now, so it is not waited for yet.
+      const known = hold.isKept ? undefined : await looking;
+      const lease = new Lease(plan, hold, attempt, looking);
+      return await this.enter(lease, known?.earlier !== undefined);
     } catch (error) {
       hold.release();
       await attempt[Symbol.asyncDispose]();
@@ -51,9 +53,23 @@ export class Lock {
     });
   }
 
-  private async enter(lease: Lease): Promise<Lease> {
+  /**
+   * What the index knows of the request and its paths. Nothing has to be asked about a request that cannot have been made
+   * before, under a lease that has seen the last change of its path.
+   */
+  private lookUp({ requestId, isRepeatable, intents, checks }: Operation, { lastOperation }: Hold): Promise<Known> {
+    const paths = [...intents, ...checks].map(({ path }) => path);
+    const [only] = paths;
+    if (only && lastOperation && !isRepeatable)
+      return Promise.resolve({ earlier: undefined, heads: new Map([[only, lastOperation]]) });
+    const looking = this.index.lookUp(requestId, paths);
+    looking.catch(() => undefined); // whoever needs it meets its failure
+    return looking;
+  }
+
+  private async enter(lease: Lease, isRepeated: boolean): Promise<Lease> {
     try {
-      if (lease.known.earlier === undefined) {
+      if (!isRepeated) {
         await lease.attempt.stage();
         await lease.attempt.take(lease.signal);
         // Nobody else had it when the batons were taken, and from now on nobody publishes without taking those.

@@ -91,6 +91,8 @@ export interface Operation {
   readonly id: OperationId;
   /** Never empty. */
   readonly requestId: string;
+  /** Whether the caller gave that id, so that the request may have been made before. */
+  readonly isRepeatable: boolean;
   /** Over everything that was asked for, so that an id used again for something else is noticed. */
   readonly requestSha256: Uint8Array;
   /** Sorted by path, each path once. */

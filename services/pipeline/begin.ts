@@ -27,6 +27,7 @@ export function beginOperation(incarnation: Incarnation, wanted: Wanted): Operat
     ...rest,
     id: incarnation.nextOperation(),
     requestId: wanted.requestId || randomUUID(),
+    isRepeatable: wanted.requestId !== "",
     requestSha256: requestSha256(intents, checks, asked),
     intents,
     checks,

@@ -24,5 +24,6 @@ export const freeHold = (): LeaseHold => ({
   waitedMs: 0,
   waitedFor: undefined,
   isKept: false,
+  lastOperation: undefined,
   release: () => undefined,
 });

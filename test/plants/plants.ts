@@ -152,7 +152,7 @@ export const PLANTS: readonly Plant[] = [
     name: "the head is what Redis says",
     file: "services/backup/backup.js",
     text: "await this.heads.headAt(path, lease.attempt.batonOf(path).last)",
-    planted: "await this.heads.headAt(path, lease.known.heads.get(path) ?? lease.attempt.batonOf(path).last)",
+    planted: "await this.heads.headAt(path, known.heads.get(path) ?? lease.attempt.batonOf(path).last)",
     suite: "index",
     says: /Redis was believed|taken for a change from outside|a write on revision 1|has if_revision \d+, not \d+/,
   },

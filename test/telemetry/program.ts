@@ -56,6 +56,7 @@ const content = {
 function operation(sequence: number): Operation {
   return {
     id: operationId("01JZZZZZZZZZZZZZZZZZZZZZZZ" as never, sequence),
+    isRepeatable: false,
     requestId: `request-${sequence}`,
     requestSha256: bytes,
     intents: [
