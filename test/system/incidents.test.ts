@@ -232,7 +232,8 @@ test("I3: an operation that a rival stopped is an incident", { timeout: 120_000 
     const writes = Array.from({ length: 4 }, (_, n) =>
       held.raw.send(ask(file.writeFile, { path: `${n}.txt`, data: Buffer.alloc(900_000, round) })),
     );
-    await sleep(20 + Math.random() * 30);
+    // On a busy machine it is later that they are there.
+    await sleep(20 + Math.random() * (30 + 10 * round));
     paused.signal("SIGSTOP");
     await Promise.all(writes.map((_, n) => other.client.write(`${n}.txt`, Buffer.from(`rival ${round}`))));
     paused.signal("SIGCONT");
