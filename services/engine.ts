@@ -150,7 +150,7 @@ export async function buildEngine({ volume, host, index, leases, observer }: Out
     told.stuck,
     async (dead) => await told.died?.(dead),
   );
-  const repair = new Repair(index, journals, batons, heads, incarnation.id, announcer, tails);
+  const repair = new Repair(index, journals, incarnation.id, announcer, tails);
   const replay = new Replay(volume, journals, checkpoints, batons, heads, store, incarnation, survivor);
   const uploads = new Uploads(volume, incarnation, config);
   return {

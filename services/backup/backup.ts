@@ -7,7 +7,7 @@ import { eachOf } from "../model/each.js";
 import { NO_OPERATION } from "../model/operation.js";
 import type { Check, Intent } from "../model/operation-request.js";
 import type { FilePath } from "../model/path.js";
-import { type ExternalChange, leavesNothing, type OperationRecord, withoutBytes } from "../model/record.js";
+import { type ExternalChange, leavesNothing, type OperationRecord, onlyPath, withoutBytes } from "../model/record.js";
 import { EarlierOutcome } from "../protocol/earlier-outcome.js";
 import { etagOf, type Head, type Heads, outsideEtagOf } from "../protocol/heads.js";
 import { volumeError } from "../protocol/said.js";
@@ -87,8 +87,9 @@ export class Backup {
     await eachOf([...intents, ...checks], PARALLEL, async ({ path }) => {
       const head = await this.heads.headAt(path, lease.attempt.batonOf(path).last);
       heads.set(path, head && alone(head));
+      // Of its other paths, what came before may not be indexed.
       for (const record of await this.chainNotIndexed(path, head, lease, known))
-        notIndexed.set(record.operation, record);
+        notIndexed.set(`${record.operation} ${path}`, onlyPath(record, path));
     });
     await eachOf(checks, PARALLEL, (check) => this.check(check, heads.get(check.path), lease));
     const paths: PathBase[] = [];

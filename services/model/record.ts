@@ -75,3 +75,9 @@ export const leavesNothing = ({ content, kind }: PathChange): boolean =>
 /** The change that `record` makes to `path`; undefined when it does not touch it. */
 export const changeOf = (record: OperationRecord, path: FilePath): PathChange | undefined =>
   record.changes.find((change) => change.path === path);
+
+/** What a record says of one path. */
+export const onlyPath = (record: OperationRecord, path: FilePath): OperationRecord => ({
+  ...record,
+  changes: record.changes.filter((change) => change.path === path),
+});

@@ -3,7 +3,7 @@ import type { Index } from "../index/index.js";
 import type { Journals } from "../journal/journals.js";
 import { NO_OPERATION, type OperationId } from "../model/operation.js";
 import { type FilePath, pathHash } from "../model/path.js";
-import { changeOf, type OperationRecord } from "../model/record.js";
+import { changeOf, type OperationRecord, onlyPath } from "../model/record.js";
 import { type Batons, isFinished } from "../protocol/baton.js";
 import { MissingRecordError } from "../protocol/heads.js";
 import type { Settler } from "../protocol/settle.js";
@@ -136,8 +136,3 @@ export class Rebuild {
     }
   }
 }
-
-const onlyPath = (record: OperationRecord, path: FilePath): OperationRecord => ({
-  ...record,
-  changes: record.changes.filter((change) => change.path === path),
-});

@@ -1,10 +1,7 @@
 import type { Index } from "../index/index.js";
 import type { Journals } from "../journal/journals.js";
-import type { IncarnationId, OperationId } from "../model/operation.js";
-import { type FilePath, pathHash } from "../model/path.js";
-import { type OperationRecord, withoutBytes } from "../model/record.js";
-import type { Batons } from "../protocol/baton.js";
-import type { Heads } from "../protocol/heads.js";
+import type { IncarnationId } from "../model/operation.js";
+import type { FilePath } from "../model/path.js";
 import type { Tails } from "./tails.js";
 
 /** Whoever tells Redis what this replica commits. */
@@ -12,8 +9,6 @@ export interface Teller {
   forgotten(): Promise<number | undefined>;
   remembered(confirm: () => Promise<boolean>): Promise<void>;
 }
-
-const BATCH = 64;
 
 /**
  * Repairs the index when Redis went back: it restarts without the last of what it was told, and looks whole. What each
@@ -24,8 +19,6 @@ export class Repair {
   constructor(
     private readonly index: Index,
     private readonly journals: Journals,
-    private readonly batons: Batons,
-    private readonly heads: Heads,
     private readonly own: IncarnationId,
     private readonly teller: Teller,
     private readonly tails: Tails,
@@ -49,38 +42,18 @@ export class Repair {
     return records;
   }
 
+  /**
+   * By path, from what its baton names down to what is indexed: what came in between may be somebody else's, who has not
+   * repeated it yet.
+   */
   private async reindex(from: number): Promise<number> {
-    let records = 0;
-    let batch: OperationRecord[] = [];
-    const flush = async (): Promise<void> => {
-      const committed = await this.committedOf(batch);
-      if (committed.length > 0) await this.index.apply(committed);
-      records += committed.length;
-      batch = [];
-    };
+    const paths = new Set<FilePath>();
     for await (const scanned of this.journals.scanSince(this.own, from)) {
       if (scanned.type !== "operation" || scanned.sequence <= from) continue;
-      if (batch.push(withoutBytes(scanned.record)) >= BATCH) await flush();
+      for (const { path } of scanned.record.changes) paths.add(path);
     }
-    await flush();
+    let records = 0;
+    for (const path of paths) records += await this.tails.indexPath(path);
     return records;
-  }
-
-  /** Those that are in the history of a path of theirs, and so of all: the others were stopped, or are under way. */
-  private async committedOf(records: readonly OperationRecord[]): Promise<OperationRecord[]> {
-    const lowest = new Map<FilePath, number>();
-    for (const { changes } of records)
-      for (const { path, revision } of changes)
-        lowest.set(path, Math.min(revision, lowest.get(path) ?? Number.POSITIVE_INFINITY));
-    const chained = new Set<OperationId>();
-    for (const [path, revision] of lowest) {
-      const baton = await this.batons.look(pathHash(path));
-      let at = baton && (await this.heads.headAt(path, baton.last));
-      while (at && at.change.revision >= revision) {
-        chained.add(at.record.operation);
-        at = await this.heads.headAt(path, at.change.baseOperation);
-      }
-    }
-    return records.filter(({ operation }) => chained.has(operation));
   }
 }

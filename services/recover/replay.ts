@@ -71,12 +71,20 @@ export class Replay {
     const generations = (await namesIn(this.volume, "generations")).map(parseGeneration);
     const newest = generations.reduce((most, each) => Math.max(most, each.number), 0);
     const isCurrent = generations.some(({ number, bootId }) => number === newest && bootId === this.volume.bootId);
-    if (isCurrent) return undefined;
-    const replayed = newest === 0 || this.volume.kind === "network" ? undefined : await this.run();
-    const name = this.volume.control(generationName(newest + 1, this.volume.bootId));
-    await went(this.volume.createWith(name, "", true), ["EEXIST"]);
+    const isNeeded = !isCurrent && this.volume.kind === "local" && !(await this.isNew(newest));
+    const replayed = isNeeded ? await this.run() : undefined;
+    if (!isCurrent) {
+      const name = this.volume.control(generationName(newest + 1, this.volume.bootId));
+      await went(this.volume.createWith(name, "", true), ["EEXIST"]);
+    }
+    // Also one that somebody else made: it may have died before this, and without it the next cut would go unnoticed.
     await this.volume.syncDirectory(this.volume.control("generations"));
     return replayed;
+  }
+
+  /** Whether nothing can have been acknowledged on this volume before this start of the host. */
+  private async isNew(newest: number): Promise<boolean> {
+    return newest === 0 && (await this.incarnationsBefore()).size === 0;
   }
 
   private async run(): Promise<Replayed> {

@@ -28,9 +28,10 @@ export type Tamper = {
   [K in keyof Volume]?: Volume[K] extends (...args: infer A) => infer R ? (real: Volume, ...args: A) => R : never;
 };
 
-export function tampered(real: Volume, tamper: Tamper): Volume {
+export function tampered(real: Volume, tamper: Tamper, bootId = real.bootId): Volume {
   return new Proxy(real, {
     get(target, key) {
+      if (key === "bootId") return bootId;
       const own: unknown = Reflect.get(tamper, key);
       if (typeof own === "function") return (...args: unknown[]) => own(real, ...args);
       const value: unknown = Reflect.get(target, key, target);
@@ -43,6 +44,8 @@ export const ioError = (code: string): Error => Object.assign(new Error(code), {
 
 export interface CoreOptions {
   readonly tamper?: Tamper;
+  /** Which start of the host it believes to be in. */
+  readonly bootId?: string;
   /** How long an incarnation must be silent to count as dead. */
   readonly deadMs?: number;
   /** Settings other than the defaults. */
@@ -86,7 +89,7 @@ async function startCore(root: string, redisUrl: string, options: CoreOptions) {
   const leave = (error: unknown): unknown => left.push(error);
   const log = (error: unknown): unknown => logged.push(error);
   const real = await PosixVolume.open(root, "local", leave);
-  const volume = tampered(real, options.tamper ?? {});
+  const volume = tampered(real, options.tamper ?? {}, options.bootId);
   const { volumeId } = await openFormat(volume);
   const limits = { ...config, commandTimeoutMs: 5000 };
   const index = new Index(options.indexUrl ?? redisUrl, volumeId, limits, log);
