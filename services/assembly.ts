@@ -30,6 +30,7 @@ import { Outcomes } from "./query/outcomes.js";
 import { Trees } from "./query/tree.js";
 import type { RestoreJob } from "./restore/job.js";
 import { Restores } from "./restore/restores.js";
+import { watchLeases } from "./telemetry/locks.js";
 import { observer } from "./telemetry/observer.js";
 import { PosixVolume } from "./volume/posix.js";
 import { thisHost } from "./volume/process.js";
@@ -93,6 +94,7 @@ export async function assemble(config: Config, log: Logger, life: Life): Promise
     { isNothingGranted: () => isAlone(volume, leases.incarnation), restore: async () => undefined },
     onRedisError,
   );
+  watchLeases(() => leases.counts);
   const notices = new Notices(new Ledger(volume, config.incidentsMax), config, (incident, error) =>
     log.warn({ incident, error: String(error) }, "an incident cannot be recorded"),
   );

@@ -148,6 +148,24 @@ export const schema = z.strictObject({
   ),
   lockWaitMsMax: number(600_000, 0, 3_600_000, "Milliseconds that a request may ask to wait."),
   wakeUpMsMax: number(200, 5, 10_000, "Milliseconds until a waiter looks again by itself, should a wake-up be lost."),
+  deadlockAfterMs: number(
+    300,
+    10,
+    60_000,
+    "Milliseconds that somebody waits before it is looked whether it waits in a circle: most waits end sooner.",
+  ),
+  deadlockLookMs: number(
+    500,
+    10,
+    60_000,
+    "Milliseconds between two looks for circles: each lists all lock servers, and a circle is to be found within two seconds.",
+  ),
+  deadlockConfirmMs: number(
+    100,
+    1,
+    10_000,
+    "Milliseconds between the two looks that have to show the same circle before somebody gives way.",
+  ),
   redisTimeoutMs: number(1_000, 10, 60_000, "Milliseconds until a Redis that does not answer counts as silent."),
   indexTimeoutMs: number(5_000, 10, 60_000, "Milliseconds until a Redis command of the index fails."),
   indexBacklogMax: number(

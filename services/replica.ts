@@ -4,6 +4,7 @@ import type { Drained } from "./api/admin.js";
 import { assemble, type Life, type Parts } from "./assembly.js";
 import type { Config } from "./config.js";
 import { DrainingError, OverloadedError, type SafeOperationError, VolumeUnavailableError } from "./errors/index.js";
+import { Deadlocks } from "./lock/deadlocks.js";
 import { pulse } from "./volume/pulse.js";
 
 const DRAIN_STEP_MS = 10;
@@ -65,6 +66,12 @@ export class Replica implements Life {
     await leases.connected();
     // From the start: recovering may take longer than others wait for a sign of life.
     this.repeat("beat", this.closing.signal, () => this.beat());
+    const deadlocks = new Deadlocks(leases, this.config);
+    const look = async (): Promise<void> => {
+      const ended = await deadlocks.look(this.closing.signal);
+      if (ended > 0) this.log.info({ ended }, "ended waits that were in a circle");
+    };
+    this.repeat("looking for circles of waits", this.closing.signal, look, this.config.deadlockLookMs);
     const replayed = await replay.runIfNeeded();
     if (replayed) {
       notices.replayed(replayed);

@@ -20,6 +20,8 @@ export interface CallContext {
   readonly signal: AbortSignal;
   /** 32 hex digits. */
   readonly traceId: string;
+  /** 16 hex digits; empty where nothing is measured. */
+  readonly spanId: string;
   /** What an error of this call names besides its own values: which file, which request. */
   readonly facts: Map<string, string>;
 }
@@ -157,7 +159,7 @@ export class Calls {
           throw new OverloadedError({ what: "calls under way", limit: this.limits.callsMax });
         if (!this.outside.volumeAnswers && !WITHOUT_VOLUME.has(method.name))
           throw new VolumeUnavailableError(new Error("no call to it has come back for volumeSilentMs"));
-        const context = { signal: ended.signal, traceId: span.traceId, facts };
+        const context = { signal: ended.signal, traceId: span.traceId, spanId: span.spanId, facts };
         const input = isReceived(method) ? readable(call, drained.signal) : readableOne(call.request);
         const output = handler(input, context);
         if (Symbol.asyncIterator in output) {

@@ -91,8 +91,8 @@ export class Mutations {
 
   async finish(change: Change, options: Options, context: CallContext): Promise<Finished> {
     this.enter();
-    const { signal, traceId, facts } = context;
-    const operation = beginOperation(this.incarnation, { ...options, ...change, signal, traceId });
+    const { signal, traceId, spanId, facts } = context;
+    const operation = beginOperation(this.incarnation, { ...options, ...change, signal, traceId, spanId });
     // An error names them, so that an unknown outcome can be asked for again, also when the server made the id.
     facts.set("volume", this.volumeName).set("path", change.intents[0]?.path ?? "");
     facts.set("operation_id", operation.id).set("request_id", operation.requestId);

@@ -54,8 +54,49 @@ export class LockUnavailableError extends LockError {
     super(
       "LOCK_UNAVAILABLE",
       "UNAVAILABLE",
-      `No majority of the lock servers answered for ${details.path}. Nothing was changed; try again.`,
+      `No majority of the lock servers answered${details.path && ` for ${details.path}`}. Nothing was changed; try again.`,
       { metadata: details, retryAfterMs: 500, cause },
     );
   }
 }
+
+/** Steps of a circle that an error names: more would help nobody. */
+const STEPS_MAX = 8;
+
+interface Step {
+  readonly party: string;
+  /** What it calls itself, and the operation that waits; empty when there is none. */
+  readonly name: string;
+  readonly operation: string;
+  /** What it waits for. */
+  readonly path: string;
+}
+
+/** Of those who wait in a circle, this one gives way. `circle` begins with it; each waits for what the next has. */
+export class LockDeadlockError extends LockError {
+  constructor({ circle }: { circle: readonly Step[] }) {
+    const [own] = circle;
+    const path = own?.path ?? "";
+    const steps = circle.slice(0, STEPS_MAX).map((step, at) => {
+      const next = circle[at + 1];
+      return `${at === 0 ? "this call" : calledOf(step)} waits for ${step.path || "the root"}, where ${next ? calledOf(next) : "this call"} is in the way`;
+    });
+    const more = circle.length > STEPS_MAX ? `; and ${circle.length - STEPS_MAX} more` : "";
+    super(
+      "LOCK_DEADLOCK",
+      "ABORTED",
+      `Waiting for ${path || "the root"} would never have ended: ${steps.join("; ")}${more}. Nothing was changed; release what you hold, then try again, taking paths in sorted order.`,
+      {
+        metadata: {
+          path,
+          circle: JSON.stringify(circle.slice(0, STEPS_MAX)),
+          circle_size: circle.length,
+        },
+        retryAfterMs: 100,
+      },
+    );
+  }
+}
+
+const calledOf = ({ party, name, operation }: Step): string =>
+  name ? `${name} (${operation || party})` : operation ? `operation ${operation}` : party;

@@ -1,7 +1,7 @@
 import type { Lock } from "redlock";
 import { LockLostError } from "../errors/index.js";
 import type { OperationId } from "../model/operation.js";
-import type { Entry } from "./entry.js";
+import type { Entry, Owner } from "./entry.js";
 import type { Quorum } from "./quorum.js";
 
 /**
@@ -17,6 +17,8 @@ export class Held {
   lastOperation: OperationId | undefined;
   /** The lowest rank of those who wait for it elsewhere, as far as is known. */
   wantedRank = Number.POSITIVE_INFINITY;
+  /** Who uses it, or did last. */
+  user: Owner | undefined;
 
   constructor(
     private readonly quorum: Quorum,

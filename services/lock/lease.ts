@@ -1,11 +1,12 @@
 import type { Known } from "../index/index.js";
+import type { LeaseWait } from "../model/lease-wait.js";
 import type { Standing } from "../model/operation-request.js";
 import type { Attempt } from "../protocol/attempt.js";
 import type { Plan } from "../validate/plan.js";
 import type { LeaseHold } from "./leases.js";
 
 /** What a lease is held by, as the operation sees it. */
-export type Hold = Standing & Pick<LeaseHold, "release"> & Partial<LeaseHold>;
+export type Hold = Standing & Omit<LeaseHold, "id">;
 
 /** Ticket of `lock`: the lease is held, the staged name exists and the batons of all paths are ours. */
 export class Lease implements AsyncDisposable {
@@ -16,6 +17,10 @@ export class Lease implements AsyncDisposable {
    * committed, but something keeps it from being seen yet.
    */
   settled: ((outcome: "COMMITTED" | "DECIDED" | "NOT_COMMITTED") => void) | undefined;
+
+  /** Set by whoever watches: told how long the lease was held when it is given back. */
+  onReleased: ((heldMs: number) => void) | undefined;
+  private readonly sinceMs = performance.now();
 
   /** Aborted when the lease is lost or the caller is gone: a reason to stop before the journal, never after. */
   readonly signal: AbortSignal;
@@ -42,8 +47,15 @@ export class Lease implements AsyncDisposable {
     if (intents.length + checks.length === 1) this.hold.lastOperation = id;
   }
 
+  /** How it was come by, for whoever watches. */
+  get wait(): LeaseWait {
+    const { waitedMs, hasWaited, isKept, waitedFor } = this.hold;
+    return { waitedMs, hasWaited, isKept, holder: waitedFor };
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.hold.release();
+    this.onReleased?.(performance.now() - this.sinceMs);
     await this.held.disposeAsync();
     await this.attempt[Symbol.asyncDispose]();
   }

@@ -40,6 +40,8 @@ export interface LeaseHold {
   /** Throws LOCK_LOST when the lease may be over, even if nobody has had time to say so. */
   assertHeld(): void;
   readonly waitedMs: number;
+  /** Whether somebody was in the way. */
+  readonly hasWaited: boolean;
   /** Who was in the way, as far as it was seen. */
   readonly waitedFor: Owner | undefined;
   /** Whether no lock server had to be asked. */
@@ -194,12 +196,15 @@ export class Leases {
   }
 
   private use(waiter: Waiter, path: FilePath | undefined, held: Held): LeaseHold {
-    const { entry, handed, hasAsked, sinceMs, waitedFor } = waiter;
+    const { entry, handed, hasAsked, hasSlept, sinceMs } = waiter;
     if (path) this.lines.leave(path, waiter, held);
     // Handed to it while the servers granted it another one.
     if (handed && handed !== held) this.giveBack(handed);
     const isKept = held.entry.id !== entry.id;
     if (isKept && hasAsked) this.tell(this.quorum.release(entry.id, entry.targets, "leaves"));
+    // Within a replica it is passed on by whoever used it last.
+    const waitedFor = (isKept && hasSlept ? held.user : undefined) ?? waiter.waitedFor;
+    held.user = entry.owner;
     let isReleased = false;
     return {
       id: held.entry.id,
@@ -208,6 +213,7 @@ export class Leases {
         if (held.remainingMs <= 0) held.lost.throwIfAborted();
       },
       waitedMs: performance.now() - sinceMs,
+      hasWaited: hasSlept || waitedFor !== undefined,
       waitedFor,
       isKept,
       get lastOperation() {
@@ -253,6 +259,11 @@ export class Leases {
     held.wantedRank = Math.min(held.wantedRank, rank);
     const path = soloPath(held.entry);
     if (path) this.lines.want(path);
+  }
+
+  /** How many wait here, and how many leases this replica has, used or kept. */
+  get counts(): { readonly waiting: number; readonly held: number } {
+    return { waiting: this.waiters.size, held: this.held.size };
   }
 
   /** Those who wait here. */

@@ -46,7 +46,7 @@ export class Lock {
         name: "",
         operation: operation.id,
         traceId: operation.traceId,
-        spanId: "",
+        spanId: operation.spanId ?? "",
         isClientLock: false,
         priority: operation.priority,
       },
@@ -84,7 +84,16 @@ export class Lock {
 }
 
 /** Given back by whoever lent it. */
-const borrowed = ({ lost, assertHeld }: Standing): Hold => ({ lost, assertHeld, release: () => undefined });
+const borrowed = ({ lost, assertHeld }: Standing): Hold => ({
+  lost,
+  assertHeld,
+  waitedMs: 0,
+  hasWaited: false,
+  waitedFor: undefined,
+  isKept: false,
+  lastOperation: undefined,
+  release: () => undefined,
+});
 
 /** A directory that goes takes all that is below it with it. What is only looked at is taken like what is changed. */
 function targetsOf({ intents, checks }: Operation): Target[] {

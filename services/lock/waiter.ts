@@ -23,6 +23,8 @@ export class Waiter {
   waitedFor: Owner | undefined;
   /** Whether somebody holds leases while waiting for others, so that circles are possible. */
   mayBeInCircle = false;
+  /** Whether it had to sleep. */
+  hasSlept = false;
   readonly sinceMs = performance.now();
 
   constructor(
@@ -59,6 +61,7 @@ export class Waiter {
   /** Until it is woken, `msMax` have passed, or `signal`. */
   async sleep(msMax: number, signal: AbortSignal): Promise<void> {
     if (this.isWoken || signal.aborted) return;
+    this.hasSlept = true;
     await new Promise<void>((resolve) => {
       const timer = msMax === Number.POSITIVE_INFINITY ? undefined : setTimeout(resolve, msMax);
       const end = (): void => {

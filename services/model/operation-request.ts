@@ -105,6 +105,8 @@ export interface Operation {
   readonly priority: number;
   readonly labels: Readonly<Record<string, string>>;
   readonly traceId: string;
+  /** The call's span, 16 hex digits; empty or missing when there is none. */
+  readonly spanId?: string;
   /** The lease under which it acts, which its caller holds; it must cover what is in the way. */
   readonly under?: LeaseId | undefined;
   /** Leases on all its paths, which its caller holds; it needs none of its own then. */

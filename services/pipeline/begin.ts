@@ -15,6 +15,7 @@ export interface Wanted {
   readonly labels: Readonly<Record<string, string>>;
   readonly traceId: string;
   readonly standing?: Standing | undefined;
+  readonly spanId?: string;
   readonly signal: AbortSignal;
 }
 

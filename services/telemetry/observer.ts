@@ -5,17 +5,16 @@ import { pathHash } from "../model/path.js";
 import type { StageName } from "../model/receipt.js";
 import { changeOf, type OperationRecord } from "../model/record.js";
 import type { Observer } from "../pipeline/pipeline.js";
+import { BOUNDARIES_SECONDS } from "./boundaries.js";
 import { nowMs } from "./clock.js";
+import { granted, grantedIn, refused } from "./locks.js";
 import { reasonOf } from "./reason.js";
-
-/** Half a millisecond for work in memory to half a minute for a wait in the queue: a disk's fsync is in the middle. */
-const BOUNDARIES_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
 const tracer = trace.getTracer("safefile");
 const durations = metrics.getMeter("safefile").createHistogram("safefile.stage.duration", {
   unit: "s",
   description: "How long a stage of the pipeline took, by stage and by the reason it failed with, or OK.",
-  advice: { explicitBucketBoundaries: BOUNDARIES_SECONDS },
+  advice: { explicitBucketBoundaries: [...BOUNDARIES_SECONDS] },
 });
 
 /** One span and one measurement for each stage, named like the stage; what Redis does meanwhile is below the span. */
@@ -27,11 +26,14 @@ export const observer: Observer = {
       if (span.isRecording()) span.setAttributes(attributesOf(operation));
       try {
         const ticket = await call();
+        const lease = stage === "lock" ? grantedIn(ticket) : undefined;
+        if (lease) granted(span, lease);
         if (span.isRecording() && (stage === "commit" || stage === "recover"))
           span.setAttributes(outcomeOf(recordIn(ticket), operation));
         return ticket;
       } catch (error) {
         reason = reasonOf(error);
+        if (stage === "lock") refused(performance.now() - startMs, reason);
         if (span.isRecording()) describe(span, error, stage, operation);
         throw error;
       } finally {

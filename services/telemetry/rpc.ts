@@ -31,6 +31,8 @@ export type RpcAttributes = Readonly<Record<`safefile.${string}`, string | numbe
 export interface RpcSpan {
   /** 32 hex digits, not all zero: the caller's when it sent one. */
   readonly traceId: string;
+  /** 16 hex digits; empty where nothing is measured. */
+  readonly spanId: string;
   /** Never a path, a label or content (I15). */
   set(attributes: RpcAttributes): void;
   /** The call ends with this gRPC status and reason instead of OK, even though its promise is fulfilled. */
@@ -61,6 +63,7 @@ export function traced<T>(carrier: Carrier, rpc: Rpc, call: (span: RpcSpan) => P
   const end = new RpcEnd(span);
   const rpcSpan: RpcSpan = {
     traceId,
+    spanId: isSpanContextValid(spanContext) ? spanContext.spanId : "",
     set: (attributes) => void span.setAttributes(attributes),
     fail: (status, reason) => end.fail(status, reason),
   };

@@ -15,6 +15,7 @@ export interface Span {
   /** 0 unset, 1 ok, 2 error. */
   readonly status: { readonly code: number; readonly message: string };
   readonly events: ReadonlyArray<{ readonly name: string; readonly attributes: Readonly<Record<string, Attribute>> }>;
+  readonly links: ReadonlyArray<{ readonly traceId: string; readonly spanId: string }>;
   /** Attributes of the process it came from, `service.name` among them. */
   readonly resource: Readonly<Record<string, Attribute>>;
 }
@@ -136,6 +137,7 @@ interface TraceRequest {
         readonly endTimeUnixNano?: string;
         readonly attributes?: KeyValue[];
         readonly events?: ReadonlyArray<{ readonly name: string; readonly attributes?: KeyValue[] }>;
+        readonly links?: ReadonlyArray<{ readonly traceId: string; readonly spanId: string }>;
         readonly status?: { readonly code?: number; readonly message?: string };
       }>;
     }>;
@@ -155,6 +157,7 @@ function spansOf(request: TraceRequest): Span[] {
         endNs: BigInt(span.endTimeUnixNano ?? 0),
         attributes: recordOf(span.attributes),
         events: (span.events ?? []).map((event) => ({ name: event.name, attributes: recordOf(event.attributes) })),
+        links: (span.links ?? []).map(({ traceId, spanId }) => ({ traceId, spanId })),
         status: { code: span.status?.code ?? 0, message: span.status?.message ?? "" },
         resource,
       })),

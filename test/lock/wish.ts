@@ -22,6 +22,7 @@ export const freeHold = (): LeaseHold => ({
   lost: NEVER,
   assertHeld: () => undefined,
   waitedMs: 0,
+  hasWaited: false,
   waitedFor: undefined,
   isKept: false,
   lastOperation: undefined,
