@@ -15,6 +15,7 @@ export class Held {
   private isOver = false;
   /** The last change of its path that was committed under it; the index knows it, or is being told by this replica. */
   lastOperation: OperationId | undefined;
+  private hasFailed = false;
   /** The lowest rank of those who wait for it elsewhere, as far as is known. */
   wantedRank = Number.POSITIVE_INFINITY;
   /** Who uses it, or did last. */
@@ -48,12 +49,12 @@ export class Held {
   private watch(): void {
     clearTimeout(this.timer);
     const nowMs = performance.now();
-    if (this.isOver) return;
+    if (this.isOver || this.lost.aborted) return;
     if (nowMs >= this.endsMs) {
       this.lose();
       return;
     }
-    const dueMs = Math.max(1, Math.min(this.termMs / 3, this.endsMs - nowMs));
+    const dueMs = Math.max(1, Math.min(this.termMs / (this.hasFailed ? 12 : 3), this.endsMs - nowMs));
     this.timer = setTimeout(() => {
       this.renewing ??= this.renew();
       this.watch();
@@ -63,16 +64,25 @@ export class Held {
 
   private async renew(): Promise<void> {
     try {
-      const { lock, endsMs, wanted } = await this.quorum.renew(this.entry, this.lock);
+      const { lock, endsMs, wanted, missing } = await this.quorum.renew(this.entry, this.lock);
       this.lock = lock;
       this.endsMs = endsMs;
-      if (wanted !== undefined) this.wantedRank = Math.min(this.wantedRank, wanted);
+      this.hasFailed = false;
+      this.want(wanted);
+      void missing.then((servers) => {
+        if (!this.isOver && !this.lost.aborted) void this.quorum.mend(this.entry, servers);
+      });
     } catch {
-      // The next tick tries again until the term is over.
+      this.hasFailed = true; // the next tick tries again, until the term is over
     } finally {
       this.renewing = undefined;
     }
     this.watch();
+  }
+
+  /** Somebody of this rank waits for it elsewhere. */
+  want(rank: number | undefined): void {
+    if (rank !== undefined) this.wantedRank = Math.min(this.wantedRank, rank);
   }
 
   /** Gives it back. Not waited for by callers: the next holder is safe without it, and the term ends it at the latest. */

@@ -6,7 +6,7 @@ import type { FilePath } from "../model/path.js";
 import type { Entry, Owner } from "./entry.js";
 import { Held } from "./held.js";
 import { Lines, soloPath } from "./lines.js";
-import { Quorum } from "./quorum.js";
+import { type Granted, Quorum } from "./quorum.js";
 import { LockServer, type Safety, type ServerLimits } from "./server.js";
 import { normalised, type Target } from "./target.js";
 import { Waiter } from "./waiter.js";
@@ -63,6 +63,25 @@ export interface Waiting {
 }
 
 const SETTLE_STEP_MS = 5;
+const CLOCK_STEP_US = 1_000_000;
+/** More than these who ask look again less often, so that looking costs the servers the same. */
+const ASKERS_MAX = 20;
+
+/**
+ * How long servers keep somebody in the queue who does not ask again. So long, at most, whoever died at the head of the
+ * queue keeps others from their turn; with more than 20 who wait at one replica for other things than one path, longer,
+ * up to a term.
+ */
+export const queueMs = ({ wakeUpMsMax, commandTimeoutMs }: LeaseLimits): number =>
+  Math.ceil(3 * wakeUpMsMax + commandTimeoutMs);
+
+/**
+ * How long nobody may get what many want: who died holding it, or after a minority of the servers had granted it, is out
+ * for a term; who asks while a server freezes waits for it once; and who was not told looks again. Without dead replicas
+ * it is less by the term.
+ */
+export const stallMsMax = (limits: LeaseLimits, died = true): number =>
+  (died ? limits.leaseMs : 0) + queueMs(limits) + limits.commandTimeoutMs + limits.wakeUpMsMax;
 
 /**
  * Leases over N independent lock servers: who asks first gets them first, within a priority, over all replicas. Within
@@ -76,6 +95,9 @@ export class Leases {
   /** Names requests, before there is an incarnation too. */
   private readonly nonce = randomBytes(9).toString("base64url");
   private requests = 0;
+  private arrivedUs = 0;
+  /** Those who are in the servers' queues. */
+  private askers = 0;
   /** Through whom it holds and waits, for people. */
   incarnation = "";
   /** Given back, but the servers have not said so yet. */
@@ -95,7 +117,8 @@ export class Leases {
       want: (id: LeaseId, rank: number) => this.want(id, rank),
     };
     const own: Safety = {
-      isNothingGranted: async () => this.held.size === 0 && (await safety.isNothingGranted()),
+      isNothingGranted: async () =>
+        this.held.size === 0 && !this.quorum.isGranting && (await safety.isNothingGranted()),
       restore: (server) => safety.restore(server),
     };
     const servers = urls.map((url) => new LockServer(url, volumeId, limits, own, listener, onError, connect));
@@ -137,17 +160,26 @@ export class Leases {
     } finally {
       clearTimeout(timer);
       this.waiters.delete(entry.id);
+      if (waiter.hasAsked) this.askers -= 1;
     }
   }
 
   private entryOf({ targets, owner, under = "" }: LeaseRequest): Entry {
     this.requests += 1;
     const id = `${this.nonce}.${this.requests}` as LeaseId;
-    const rank = under === "" ? this.quorum.nowUs() - owner.priority * this.limits.agingMs * 1000 : 1;
+    const rank = under === "" ? Math.max(1, this.arrivalUs() - owner.priority * this.limits.agingMs * 1000) : 1;
     const full = { ...owner, incarnation: this.incarnation, sinceMs: Date.now() };
     const sorted = normalised(targets);
     if (sorted.length === 0) throw new ArgumentInvalidError({ field: "targets", problem: "none are given" });
     return { id, targets: sorted, rank, under, owner: full };
+  }
+
+  /** By the lock servers' clock. What is known of it gets better all the time, and yet who comes later gets more. */
+  private arrivalUs(): number {
+    const nowUs = this.quorum.nowUs();
+    const isSetBack = nowUs < this.arrivedUs - CLOCK_STEP_US;
+    this.arrivedUs = isSetBack ? nowUs : Math.max(nowUs, this.arrivedUs + 1);
+    return this.arrivedUs;
   }
 
   private async wait(waiter: Waiter, path: FilePath | undefined, request: LeaseRequest): Promise<LeaseHold> {
@@ -155,7 +187,9 @@ export class Leases {
     for (;;) {
       if (waiter.failure) throw waiter.failure;
       signal.throwIfAborted();
-      if (waiter.handed) return this.use(waiter, path, waiter.handed);
+      const { handed } = waiter;
+      if (handed && handed.remainingMs > 0) return this.use(waiter, path, handed);
+      if (handed && path) this.refuse(waiter, path, handed);
       if (path && !this.lines.mayAsk(path, waiter)) await waiter.sleep(Number.POSITIVE_INFINITY, signal);
       else {
         const held = await this.ask(waiter, request);
@@ -165,18 +199,22 @@ export class Leases {
     }
   }
 
+  /** What it was handed is over by now. */
+  private refuse(waiter: Waiter, path: FilePath, handed: Held): void {
+    waiter.handed = undefined;
+    this.lines.join(path, waiter);
+    this.lines.pass(path, handed);
+  }
+
   /** Asks the servers once, and sleeps when it is not our turn. */
   private async ask(waiter: Waiter, { path, waitMs, signal }: LeaseRequest): Promise<Held | undefined> {
     const { entry } = waiter;
-    const { leaseMs, wakeUpMsMax } = this.limits;
     this.lines.yieldTo(entry);
+    if (!waiter.hasAsked) this.askers += 1;
     waiter.hasAsked = true;
-    const vote = await this.quorum.acquire(entry, waitMs > 0 ? this.queueMs : 0);
-    if (vote.is === "granted") {
-      const held = new Held(this.quorum, entry, vote.lock, vote.endsMs, leaseMs, path);
-      this.held.set(entry.id, held);
-      return held;
-    }
+    const lookMs = this.lookMs;
+    const vote = await this.quorum.acquire(entry, waitMs > 0 ? queueMs({ ...this.limits, wakeUpMsMax: lookMs }) : 0);
+    if (vote.is === "granted") return this.hold(waiter, vote, path);
     if (vote.is === "silent") throw new LockUnavailableError({ path }, vote.error);
     if (vote.is === "lost") throw new LockLostError({ path });
     waiter.unavailable = vote.is === "early" ? vote.error : undefined;
@@ -186,13 +224,26 @@ export class Leases {
     }
     const leftMs = Math.max(1, waitMs - (performance.now() - waiter.sinceMs));
     // Jitter, so that replicas that lost the same race do not meet again.
-    await waiter.sleep(Math.min(leftMs, wakeUpMsMax * (0.5 + Math.random() / 2)), signal);
+    await waiter.sleep(Math.min(leftMs, lookMs * (0.5 + Math.random() / 2)), signal);
     return undefined;
   }
 
-  /** How long servers keep somebody in the queue who does not ask again. */
-  private get queueMs(): number {
-    return Math.ceil(3 * this.limits.wakeUpMsMax + this.limits.commandTimeoutMs);
+  private hold(waiter: Waiter, { lock, endsMs, wanted }: Granted, name: string): Held {
+    const { entry } = waiter;
+    const held = new Held(this.quorum, entry, lock, endsMs, this.limits.leaseMs, name);
+    this.held.set(entry.id, held);
+    held.want(wanted);
+    held.want(waiter.wantedRank);
+    const path = soloPath(entry);
+    if (path) held.lost.addEventListener("abort", () => this.lines.lose(path, held), { once: true });
+    return held;
+  }
+
+  /** After how long a waiter looks again by itself. */
+  private get lookMs(): number {
+    const { wakeUpMsMax, leaseMs, commandTimeoutMs } = this.limits;
+    const lookMsMax = Math.max(wakeUpMsMax, (leaseMs - commandTimeoutMs) / 3);
+    return Math.min(lookMsMax, wakeUpMsMax * Math.max(1, this.askers / ASKERS_MAX));
   }
 
   private use(waiter: Waiter, path: FilePath | undefined, held: Held): LeaseHold {
@@ -255,8 +306,10 @@ export class Leases {
 
   private want(id: LeaseId, rank: number): void {
     const held = this.held.get(id);
+    const waiter = this.waiters.get(id);
+    if (!held && waiter) waiter.wantedRank = Math.min(waiter.wantedRank, rank);
     if (!held) return;
-    held.wantedRank = Math.min(held.wantedRank, rank);
+    held.want(rank);
     const path = soloPath(held.entry);
     if (path) this.lines.want(path);
   }

@@ -1,7 +1,7 @@
 import type { FilePath } from "../model/path.js";
 import type { Entry } from "./entry.js";
 import type { Held } from "./held.js";
-import { conflict } from "./target.js";
+import { conflict, pathTarget } from "./target.js";
 import type { Waiter } from "./waiter.js";
 
 /** Those of this replica who want one path for themselves, in order, and the lease on it, if it is here. */
@@ -32,7 +32,10 @@ export class Lines {
     this.lines.set(path, line);
     const at = line.waiters.findIndex((other) => waiter.entry.rank < other.entry.rank);
     line.waiters.splice(at === -1 ? line.waiters.length : at, 0, waiter);
-    if (line.idle) this.move(path, line, line.held);
+    if (!line.idle || !line.held) return;
+    // After a pause its timer may not have fired yet.
+    if (line.held.remainingMs > 0) this.move(path, line, line.held);
+    else this.drop(path, line);
   }
 
   /** Whether it is its turn to ask: nobody here holds the path, or comes before it. */
@@ -100,6 +103,17 @@ export class Lines {
     this.move(path, line);
   }
 
+  /** Its term ran out: others may have it by now, so nobody here waits for whoever still uses it. */
+  lose(path: FilePath, held: Held): void {
+    const line = this.lines.get(path);
+    if (line?.held !== held) return;
+    if (line.idle) this.drop(path, line);
+    else {
+      line.held = undefined;
+      this.move(path, line);
+    }
+  }
+
   /** Somebody elsewhere waits for the lease of this path. */
   want(path: FilePath): void {
     const line = this.lines.get(path);
@@ -109,9 +123,10 @@ export class Lines {
   /** Gives back what is kept and stands in the way of `entry`. */
   yieldTo(entry: Entry): void {
     if (this.idle === 0) return;
-    for (const [path, line] of [...this.lines])
-      if (line.held?.entry.targets.some((theirs) => entry.targets.some((own) => conflict(theirs, own))))
-        this.drop(path, line);
+    for (const target of entry.targets) {
+      if (target.scope === "path") this.want(target.path as FilePath);
+      else for (const [path, line] of [...this.lines]) if (conflict(pathTarget(path), target)) this.drop(path, line);
+    }
   }
 
   clear(): void {

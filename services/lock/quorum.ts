@@ -14,9 +14,18 @@ const REACHED_STEP_MS = 5;
 /** How long a lease that was asked for at `askedMs`, for `termMs`, may be relied on, by the monotonic clock. */
 export const endOf = (askedMs: number, termMs: number): number => askedMs + termMs * (1 - DRIFT_FACTOR) - DRIFT_MS;
 
+export interface Granted {
+  readonly is: "granted";
+  readonly lock: Lock;
+  /** Until when it may be relied on, by the monotonic clock. */
+  readonly endsMs: number;
+  /** The lowest rank of those who wait for it already. */
+  readonly wanted: number | undefined;
+}
+
 /** What a majority of the servers said. */
 export type Vote =
-  | { readonly is: "granted"; readonly lock: Lock; readonly endsMs: number }
+  | Granted
   /** `blocker` is one of those in the way; `parties` says whether somebody holds while waiting elsewhere. */
   | { readonly is: "refused"; readonly blocker: Line | undefined; readonly parties: boolean }
   /** What it was to act under has ended. */
@@ -25,10 +34,27 @@ export type Vote =
   | { readonly is: "early"; readonly error: unknown }
   | { readonly is: "silent"; readonly error: unknown };
 
+export interface Renewed {
+  readonly lock: Lock;
+  readonly endsMs: number;
+  readonly wanted: number | undefined;
+  readonly missing: Promise<readonly LockServer[]>;
+}
+
 interface Asking {
   readonly entry: Entry;
   readonly waitMs: number;
   readonly replies: Reply[];
+  /** Those that put nothing down, so that nothing has to be taken back there. */
+  readonly without: Set<LockServer>;
+}
+
+const grants = (replies: readonly Reply[]): Reply[] => replies.filter(([result]) => result === 1);
+
+/** The lowest rank of those who wait for what was granted, as far as the servers that granted it know. */
+function wantedOf({ replies }: Asking): number | undefined {
+  const ranks = grants(replies).flatMap(([, , , first]) => (first ? [Number(first)] : []));
+  return ranks.length > 0 ? Math.min(...ranks) : undefined;
 }
 
 const VERBS = ["acquire", "extend", "release"] as const;
@@ -62,11 +88,11 @@ export class Quorum {
   /** Asks once. Where it is refused, it waits in the queue for `waitMs` from now on; 0 does not wait. */
   async acquire(entry: Entry, waitMs: number): Promise<Vote> {
     const askedMs = performance.now();
-    const asking: Asking = { entry, waitMs, replies: [] };
+    const asking: Asking = { entry, waitMs, replies: [], without: new Set() };
     this.asking.set(entry.id, asking);
     try {
       const lock = await this.redlock.acquire([entry.id], this.termMs, { retryCount: 0 });
-      return { is: "granted", lock, endsMs: this.endOf(askedMs, asking) };
+      return { is: "granted", lock, endsMs: this.endOf(askedMs, asking), wanted: wantedOf(asking) };
     } catch (error) {
       return this.refusal(asking, error);
     } finally {
@@ -75,8 +101,11 @@ export class Quorum {
   }
 
   private refusal({ entry, replies }: Asking, error: unknown): Vote {
-    if (replies.some(([result]) => result === -2)) return { is: "lost" };
-    if (replies.length < this.majority) {
+    const ended = replies.filter(([result]) => result === -2).length;
+    if (this.servers.length - ended < this.majority) return { is: "lost" };
+    // Two that refuse decide before the third has answered: what counts is who could have.
+    const voting = this.servers.filter(({ isVoting }) => isVoting).length;
+    if (voting < this.majority) {
       const answering = this.servers.filter(({ isConnected }) => isConnected).length;
       return { is: answering >= this.majority ? "early" : "silent", error };
     }
@@ -86,45 +115,65 @@ export class Quorum {
     return { is: "refused", blocker: undefined, parties: false };
   }
 
-  /** Begins the term anew. Returns until when it may be relied on, and the lowest rank that waits; throws when it is over. */
-  async renew(entry: Entry, lock: Lock): Promise<{ lock: Lock; endsMs: number; wanted: number | undefined }> {
+  /**
+   * Begins the term anew. Returns until when it may be relied on, the lowest rank that waits, and, once all have answered,
+   * who did not have it; throws when it is over.
+   */
+  async renew(entry: Entry, lock: Lock): Promise<Renewed> {
     const askedMs = performance.now();
-    const asking: Asking = { entry, waitMs: 0, replies: [] };
+    const asking: Asking = { entry, waitMs: 0, replies: [], without: new Set() };
     this.asking.set(entry.id, asking);
     try {
       lock.expiration = Number.POSITIVE_INFINITY; // by the wall clock; ours is the monotonic one
       const renewed = await this.redlock.extend(lock, this.termMs, { retryCount: 0 });
-      const ranks = asking.replies.flatMap(([, , , first]) => (first ? [Number(first)] : []));
-      return {
-        lock: renewed,
-        endsMs: this.endOf(askedMs, asking),
-        wanted: ranks.length > 0 ? Math.min(...ranks) : undefined,
-      };
+      const missing = Promise.all(renewed.attempts).then(() => [...asking.without]);
+      return { lock: renewed, endsMs: this.endOf(askedMs, asking), wanted: wantedOf(asking), missing };
     } finally {
       this.asking.delete(entry.id);
     }
   }
 
+  /**
+   * Puts it down where it was missing: at servers that were busy with another request, or restarted since. Else one such
+   * server after the other would leave it with a minority. It counts from the next renewal on.
+   */
+  async mend(entry: Entry, missing: readonly LockServer[]): Promise<void> {
+    const text = textOf(entry);
+    await Promise.allSettled(missing.map((server) => server.ask("mend", entry.id, text, this.termMs)));
+  }
+
+  /** Whether some server granted what no majority has decided on yet. */
+  get isGranting(): boolean {
+    return [...this.asking.values()].some(({ replies }) => replies.some(([result]) => result === 1));
+  }
+
   /** What acts under another one ends with it. */
   private endOf(askedMs: number, { entry, replies }: Asking): number {
-    const ends = entry.under === "" ? [] : replies.map(([, , remainingMs]) => endOf(askedMs, Number(remainingMs)));
+    const ends =
+      entry.under === ""
+        ? []
+        : grants(replies).map(([, , remainingMs]) => endOf(askedMs, Math.max(0, Number(remainingMs))));
     return Math.min(endOf(askedMs, this.termMs), ...ends);
   }
 
   private async vote(server: LockServer, verb: (typeof VERBS)[number], id: LeaseId): Promise<number> {
     const asking = this.asking.get(id);
     if (!asking) return 0;
-    const { entry, waitMs, replies } = asking;
+    const { entry, waitMs, replies, without } = asking;
     if (verb === "release") {
+      if (without.has(server)) return 1;
       const back = waitMs > 0 ? "yield" : "release";
       const [result] = await server.ask(back, id, "ends", JSON.stringify(tuplesOf(entry.targets)), waitMs);
       return result;
     }
+    // Then it is not even sent, and what nobody answers would pile up.
+    if (verb === "acquire" && !server.isVoting) without.add(server);
     const reply =
       verb === "acquire"
         ? await server.ask("acquire", id, textOf(entry), this.termMs, waitMs)
         : await server.ask("renew", id, this.termMs);
     replies.push(reply);
+    if (reply[0] !== 1) without.add(server);
     return reply[0] === 1 ? 1 : 0;
   }
 

@@ -33,7 +33,7 @@ export class NotVotingError extends Error {}
 /** It does not answer. */
 export class SilentError extends Error {}
 
-export type Verb = "acquire" | "renew" | "yield" | "release" | "install" | "look" | "list" | "bless";
+export type Verb = "acquire" | "renew" | "yield" | "release" | "install" | "look" | "list" | "bless" | "mend";
 /** A number that says what came of it, the server's clock in microseconds, and what the verb returns. */
 export type Reply = readonly [result: number, nowUs: number, ...rest: unknown[]];
 
@@ -55,11 +55,13 @@ export class LockServer {
   /** The life of the server in which it may vote; undefined while it may not. */
   private votingRun: string | undefined;
   private silent = false;
+  private silentFromMs = 0;
   private connections = 0;
   private blessing: Promise<void> | undefined;
   private isClosed = false;
-  /** Its clock less our monotonic one, in microseconds, by the last answer. */
-  offsetUs: number | undefined;
+  private readonly clock = new Clock();
+  /** The time for which it may not vote, by name, and when that was first seen by the monotonic clock. */
+  private waiting = { since: "", fromMs: 0 };
 
   constructor(
     readonly url: string,
@@ -87,7 +89,8 @@ export class LockServer {
     };
     if (this.client.status === "ready") begin();
     this.client.on("ready", begin);
-    this.subscriber = connect(url, {}).on("error", onError);
+    // One that is away for long when we begin must be listened to all the same once it is back.
+    this.subscriber = connect(url, { maxRetriesPerRequest: null }).on("error", onError);
     this.subscriber.on("message", (_channel, message: string) => this.hear(message));
     this.subscriber.subscribe(`${this.prefix}c`).catch(() => undefined); // waiters look again by themselves meanwhile
   }
@@ -96,9 +99,19 @@ export class LockServer {
     return this.client.status === "ready" && !this.silent;
   }
 
+  /** Whether there is no connection on which anything could pile up. */
+  get isLetGo(): boolean {
+    return this.client.status !== "ready";
+  }
+
   /** Whether its vote counts now. */
   get isVoting(): boolean {
-    return this.votingRun !== undefined && !this.silent;
+    return this.votingRun !== undefined && this.isConnected;
+  }
+
+  /** Its clock less our monotonic one, in microseconds. */
+  get offsetUs(): number | undefined {
+    return this.clock.offsetUs;
   }
 
   private hear(message: string): void {
@@ -109,15 +122,15 @@ export class LockServer {
 
   /** Carries out one verb. Throws SilentError or NotVotingError. */
   async ask(verb: Verb, ...args: (string | number)[]): Promise<Reply> {
-    if (verb === "acquire") {
+    if (verb === "acquire" || verb === "mend") {
       if (this.silent) throw new SilentError(`${this.url} does not answer`);
       if (!this.votingRun) throw new NotVotingError(`${this.url} may not vote yet`);
       args.unshift(this.votingRun);
     }
     const askedMs = performance.now();
     const reply = await this.evaluate(verb, args);
-    this.offsetUs = reply[1] - (askedMs + performance.now()) * 500;
-    if (verb === "acquire" && reply[0] === -1) {
+    this.clock.read(askedMs, reply[1], performance.now());
+    if (reply[0] === -1) {
       this.votingRun = undefined;
       this.bless();
       throw new NotVotingError(`${this.url} has forgotten what was granted`);
@@ -143,6 +156,7 @@ export class LockServer {
     const isTimeout = error instanceof Error && /timed out/.test(error.message);
     if (isTimeout && !this.silent) {
       this.silent = true;
+      this.silentFromMs = performance.now();
       this.probe();
     }
     return new SilentError(`${this.url} does not answer`, { cause: error });
@@ -150,6 +164,11 @@ export class LockServer {
 
   private probe(): void {
     if (this.isClosed || !this.silent) return;
+    // All that was put down there is over by now; what is still to be sent would only pile up.
+    if (this.client.status === "ready" && performance.now() - this.silentFromMs > this.limits.leaseMs) {
+      this.silentFromMs = performance.now();
+      this.client.disconnect(true);
+    }
     this.client
       .ping()
       .then(() => {
@@ -169,21 +188,34 @@ export class LockServer {
 
   private async untilBlessed(): Promise<void> {
     while (!this.isClosed && this.client.status === "ready") {
-      const { connections } = this;
-      const run = runOf(await this.client.info("server"));
-      let [isReady, , leftMs] = await this.ask("bless", run, "look", this.limits.leaseMs);
-      if (isReady === 0 && (Number(leftMs) <= 0 || (await this.safety.isNothingGranted()))) {
-        await this.safety.restore(this);
-        [isReady, , leftMs] = await this.ask("bless", run, "vote", this.limits.leaseMs);
+      try {
+        if (await this.isBlessed()) return;
+      } catch (error) {
+        this.onError(error as Error); // it may have been silent only for a moment
       }
-      // Another connection may lead to another life of the server.
-      if (isReady === 1 && this.connections === connections) {
-        this.votingRun = run;
-        return;
-      }
-      const waitMs = Math.min(BLESS_RETRY_MS, Math.max(1, Number(leftMs)));
-      await new Promise((resolve) => setTimeout(resolve, waitMs).unref());
+      await new Promise((resolve) => setTimeout(resolve, BLESS_RETRY_MS).unref());
     }
+  }
+
+  /**
+   * Whether it votes now. The term for which it does not is measured by our monotonic clock, from when we first saw it in
+   * this life: a clock that is set right soon after a restart would end it early.
+   */
+  private async isBlessed(): Promise<boolean> {
+    const { connections } = this;
+    const run = runOf(await this.client.info("server"));
+    let [isReady, , since] = await this.ask("bless", run, "look");
+    if (isReady === 0) {
+      if (this.waiting.since !== since) this.waiting = { since: String(since), fromMs: performance.now() };
+      const isOver = performance.now() - this.waiting.fromMs >= this.limits.leaseMs;
+      if (!isOver && !(await this.safety.isNothingGranted())) return false;
+      await this.safety.restore(this);
+      [isReady] = await this.ask("bless", run, "vote");
+    }
+    // Another connection may lead to another life of the server.
+    if (isReady !== 1 || this.connections !== connections) return false;
+    this.votingRun = run;
+    return true;
   }
 
   close(): void {
@@ -192,6 +224,26 @@ export class LockServer {
       client.removeAllListeners("error").on("error", () => undefined);
       client.disconnect();
     }
+  }
+}
+
+/**
+ * How far a server's clock is from our monotonic one: each answer says between which bounds, and what all of them agree
+ * on is kept, so that a slow answer spoils nothing. When they contradict each other, the clock was set: the last one counts.
+ */
+class Clock {
+  private fromUs = Number.NEGATIVE_INFINITY;
+  private toUs = Number.POSITIVE_INFINITY;
+
+  read(askedMs: number, serverUs: number, answeredMs: number): void {
+    const [fromUs, toUs] = [serverUs - answeredMs * 1000, serverUs - askedMs * 1000];
+    this.fromUs = Math.max(this.fromUs, fromUs);
+    this.toUs = Math.min(this.toUs, toUs);
+    if (this.fromUs > this.toUs) [this.fromUs, this.toUs] = [fromUs, toUs];
+  }
+
+  get offsetUs(): number | undefined {
+    return this.toUs === Number.POSITIVE_INFINITY ? undefined : (this.fromUs + this.toUs) / 2;
   }
 }
 

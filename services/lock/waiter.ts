@@ -13,6 +13,8 @@ export class Waiter {
   private others: NodeJS.Timeout | undefined;
   /** A lease that a local holder passed on. */
   handed: Held | undefined;
+  /** The lowest rank of those who wait for what it was granted, told before it knew of the grant. */
+  wantedRank = Number.POSITIVE_INFINITY;
   /** Whether lock servers have it in their queues. */
   hasAsked = false;
   /** Somebody else's decision that it waits no longer. */

@@ -1,6 +1,6 @@
 import type { Entry } from "../../services/lock/entry.js";
 import { parseLine, type Reply } from "../../services/lock/server.js";
-import type { Target } from "../../services/lock/target.js";
+import { conflict, overlap, type Target } from "../../services/lock/target.js";
 import type { LeaseId } from "../../services/model/operation.js";
 import { LockTable } from "./table.js";
 
@@ -10,7 +10,7 @@ export class Book {
   /** The text and the end of each entry. */
   private readonly lines = new Map<LeaseId, { text: string; untilMs: number }>();
   private ready: string | undefined;
-  private since: { run: string; us: number } | undefined;
+  private since: string | undefined;
 
   constructor(
     private readonly nowMs: () => number,
@@ -40,10 +40,12 @@ export class Book {
         return this.acquire(nowUs, first, second as LeaseId, third, Number(fourth), Number(fifth));
       case "renew":
         return this.renew(nowUs, first as LeaseId, Number(second));
+      case "mend":
+        return this.mend(nowUs, first, second as LeaseId, third, Number(fourth));
       case "yield":
         return this.yield(nowUs, first as LeaseId, Number(fourth));
       case "release":
-        return this.release(nowUs, first as LeaseId);
+        return this.release(nowUs, first as LeaseId, third);
       case "install":
         this.put(first as LeaseId, `h${second}`, Number(third));
         return [1, nowUs];
@@ -54,7 +56,7 @@ export class Book {
       case "list":
         return this.list(nowUs, first, Number(second));
       case "bless":
-        return this.bless(nowUs, first, second, Number(third));
+        return this.bless(nowUs, first, second);
       default:
         throw new Error(`the fake book does not know ${verb}`);
     }
@@ -64,9 +66,9 @@ export class Book {
     return (this.lines.get(id)?.untilMs ?? 0) - this.nowMs();
   }
 
-  private forget(id: LeaseId): Entry[] {
+  private forget(id: LeaseId): void {
     this.lines.delete(id);
-    return this.table.remove(id);
+    this.table.remove(id);
   }
 
   private put(id: LeaseId, text: string, ms: number): void {
@@ -83,58 +85,91 @@ export class Book {
   private acquire(nowUs: number, run: string, id: LeaseId, text: string, termMs: number, waitMs: number): Reply {
     if (this.ready !== run) return [-1, nowUs];
     const entry = parseLine(id, `w${text}`, 0)?.entry as Entry;
-    if (entry.under !== "" && !this.lines.has(entry.under)) return [-2, nowUs];
-    const remainingMs = entry.under === "" ? 0 : this.left(entry.under);
-    const blocker = this.table.blockers(entry).next().value;
+    const remainingMs = this.termOf(entry.under);
+    if (remainingMs === undefined) return [-2, nowUs];
+    const [blocker] = this.table.blockers(entry);
     if (!blocker) {
       this.put(id, `h${text}`, termMs);
-      return [1, nowUs, remainingMs];
+      return [1, nowUs, remainingMs, this.wanted(entry)];
     }
     if (waitMs > 0) {
       this.put(id, `w${text}`, waitMs);
-      if (blocker.state === "holding") this.publish(`want ${blocker.entry.id} ${entry.rank.toFixed(0)}`);
+      this.tellHolders(entry);
     }
     return [0, nowUs, blocker.entry.id, this.lines.get(blocker.entry.id)?.text, this.parties];
+  }
+
+  /** How long what it acts under is still held; undefined when it is over. */
+  private termOf(under: LeaseId | ""): number | undefined {
+    if (under === "") return 0;
+    return this.table.get(under)?.state === "holding" ? this.left(under) : undefined;
+  }
+
+  /** The lowest rank of those who wait on these paths, or for a subtree over them. */
+  private wanted({ id, targets }: Entry): string {
+    const ranks = [...this.table.list()]
+      .filter(({ state, entry }) => state === "waiting" && entry.id !== id)
+      .filter(({ entry }) => entry.targets.some((theirs) => targets.some((own) => isAtOrOver(theirs, own))))
+      .map(({ entry }) => entry.rank);
+    return ranks.length > 0 ? Math.min(...ranks).toFixed(0) : "";
+  }
+
+  /** Those who hold one path alone in the way of `entry`. */
+  private tellHolders(entry: Entry): void {
+    for (const { state, entry: theirs } of this.table.list()) {
+      const isInTheWay = theirs.targets.some(
+        (target) =>
+          target.scope === "path" && target.mode === "exclusive" && entry.targets.some((own) => conflict(own, target)),
+      );
+      if (state === "holding" && isInTheWay && theirs.id !== entry.id && theirs.id !== entry.under)
+        this.publish(`want ${theirs.id} ${entry.rank.toFixed(0)}`);
+    }
   }
 
   private renew(nowUs: number, id: LeaseId, termMs: number): Reply {
     const line = this.table.get(id);
     const text = this.lines.get(id)?.text;
     if (line?.state !== "holding" || !text) return [0, nowUs];
-    const { under, targets } = line.entry;
-    if (under !== "" && !this.lines.has(under)) return [-2, nowUs];
+    const remainingMs = this.termOf(line.entry.under);
+    if (remainingMs === undefined) return [-2, nowUs];
     this.lines.set(id, { text, untilMs: this.nowMs() + termMs });
-    const waiting = [...this.table.list()].filter(
-      ({ state, entry }) =>
-        state === "waiting" && entry.targets.some(({ path }) => targets.some((own) => own.path === path)),
-    );
-    const first = waiting.length > 0 ? Math.min(...waiting.map(({ entry }) => entry.rank)).toFixed(0) : "";
-    return [1, nowUs, under === "" ? 0 : this.left(under), first];
+    return [1, nowUs, remainingMs, this.wanted(line.entry)];
+  }
+
+  private mend(nowUs: number, run: string, id: LeaseId, text: string, termMs: number): Reply {
+    if (this.ready !== run) return [-1, nowUs];
+    const entry = parseLine(id, `h${text}`, 0)?.entry as Entry;
+    if ([...this.table.blockers(entry)].some(({ state }) => state === "holding")) return [0, nowUs];
+    this.put(id, `h${text}`, termMs);
+    return [1, nowUs];
   }
 
   private yield(nowUs: number, id: LeaseId, waitMs: number): Reply {
     const text = this.lines.get(id)?.text;
     const line = this.table.get(id);
-    if (text && line?.state === "holding") this.put(id, `w${text.slice(1)}`, waitMs);
-    if (line) this.wake(line.entry.targets);
-    return [text ? 1 : 0, nowUs];
+    if (!line || line.state === "waiting" || !text) return [line ? 1 : 0, nowUs];
+    this.put(id, `w${text.slice(1)}`, waitMs);
+    this.wake(line.entry.targets);
+    return [1, nowUs];
   }
 
-  private release(nowUs: number, id: LeaseId): Reply {
+  private release(nowUs: number, id: LeaseId, targets: string): Reply {
     const isThere = this.lines.has(id);
-    for (const { id: next } of this.forget(id)) this.publish(`go ${next}`);
+    this.forget(id);
+    this.wake(targetsOf(targets));
     return [isThere ? 1 : 0, nowUs];
   }
 
+  /** Tells who waits for one of these, or for a subtree over it, or below it where it is one, and could hold it now. */
   private wake(targets: readonly Target[]): void {
     for (const { entry, state } of this.table.list())
-      if (state === "waiting" && entry.targets.some((own) => targets.some(({ path }) => path === own.path)))
+      if (state === "waiting" && entry.targets.some((own) => targets.some((target) => overlap(own, target))))
         if (!this.table.isBlocked(entry)) this.publish(`go ${entry.id}`);
   }
 
   private list(nowUs: number, after: string, count: number): Reply {
     const paths = [...new Set([...this.table.list()].flatMap(({ entry }) => entry.targets.map(({ path }) => path)))]
-      .sort()
+      .sort((left, right) => Buffer.compare(Buffer.from(left), Buffer.from(right)))
       .filter((path) => (after.startsWith("(") ? path > after.slice(1) : true))
       .slice(0, count);
     const ids = [...this.table.list()].filter(({ entry }) => entry.targets.some(({ path }) => paths.includes(path)));
@@ -142,10 +177,19 @@ export class Book {
     return [paths.length, nowUs, paths.at(-1) ?? "", found];
   }
 
-  private bless(nowUs: number, run: string, how: string, termMs: number): Reply {
-    if (this.ready === run) return [1, nowUs, 0];
-    if (this.since?.run !== run) this.since = { run, us: nowUs };
+  private bless(nowUs: number, run: string, how: string): Reply {
+    if (this.ready === run) return [1, nowUs, ""];
+    if (!this.since?.startsWith(`${run} `)) this.since = `${run} ${nowUs}`;
     if (how === "vote") this.ready = run;
-    return [how === "vote" ? 1 : 0, nowUs, Math.ceil(termMs - (nowUs - this.since.us) / 1000)];
+    return [how === "vote" ? 1 : 0, nowUs, this.since];
   }
+}
+
+const isAtOrOver = (theirs: Target, own: Target): boolean =>
+  theirs.path === own.path || (theirs.scope === "subtree" && overlap(theirs, { ...own, scope: "path" }));
+
+/** As they are written for servers. */
+function targetsOf(text: string): Target[] {
+  const entry = parseLine("", `h{"t":${text}}`, 0)?.entry;
+  return [...(entry?.targets ?? [])];
 }

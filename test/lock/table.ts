@@ -13,8 +13,7 @@ interface Line extends Listed {
 
 /**
  * Who holds what and who waits, in the memory of one process. What a lock server does in Lua (script.ts), this does in
- * plain words: it stands in for the servers in simulations. One contract suite
- * compares the two.
+ * plain words: it stands in for the servers in simulations. book.test.ts compares the two.
  */
 export class LockTable {
   private readonly lines = new Map<LeaseId, Line>();
@@ -68,22 +67,8 @@ export class LockTable {
     }
   }
 
-  /** Forgets it. Returns those who wait and could hold what it held or waited for, in order; they have to ask. */
-  remove(id: LeaseId): Entry[] {
-    const gone = this.take(id);
-    if (!gone) return [];
-    const ready = new Set<Line>();
-    for (const target of gone.entry.targets)
-      for (const line of this.near(target)) {
-        if (line.state === "holding") continue;
-        if (!this.isBlocked(line.entry)) ready.add(line);
-        // The others on this path wait for it.
-        const isFirst =
-          target.scope === "path" &&
-          line.entry.targets.some((own) => own.path === target.path && own.mode === "exclusive");
-        if (isFirst && this.overSubtrees.size === 0) break;
-      }
-    return [...ready].sort((left, right) => (goesBefore(left, right) ? -1 : 1)).map(({ entry }) => entry);
+  remove(id: LeaseId): void {
+    this.take(id);
   }
 
   private take(id: LeaseId): Line | undefined {
