@@ -5,6 +5,8 @@ import { Copies } from "./api/copies.js";
 import { Editing } from "./api/editing.js";
 import { FileOps } from "./api/file-ops.js";
 import { IncidentReports } from "./api/incidents.js";
+import { LockReports } from "./api/lock-reports.js";
+import { Locks } from "./api/locks.js";
 import { Moving } from "./api/moving.js";
 import { type Gate, Mutations } from "./api/mutations.js";
 import { Reading } from "./api/reading.js";
@@ -19,6 +21,8 @@ import { buildEngine, type Engine } from "./engine.js";
 import { Ledger } from "./incidents/ledger.js";
 import { Index } from "./index/index.js";
 import { claimTrees } from "./lock/claim.js";
+import { LockFeed } from "./lock/client-locks/feed.js";
+import { LockRecords } from "./lock/client-locks/records.js";
 import { Leases } from "./lock/leases.js";
 import type { Intent, Standing } from "./model/operation-request.js";
 import type { FilePath } from "./model/path.js";
@@ -41,6 +45,9 @@ import { Watches } from "./watch/watches.js";
 
 /** As the protos promise for moving and deleting a directory. */
 const TREE_ENTRIES_MAX = 1000;
+
+/** How much the times of files lag behind the clock of the same host. */
+const CLOCK_MS = 50;
 
 /** What the life of a replica needs of its parts. */
 export interface Parts {
@@ -87,11 +94,15 @@ export async function assemble(config: Config, log: Logger, life: Life): Promise
   const onRedisError = (error: Error): void => log.warn({ error: error.message }, "redis");
   const indexUrl = config.indexUrl ?? (config.redisUrls[0] as string);
   const index = new Index(indexUrl, volumeId, { ...config, commandTimeoutMs: config.indexTimeoutMs }, onRedisError);
+  const lockRecords = new LockRecords(volume);
   const leases = new Leases(
     config.redisUrls,
     volumeId,
     { ...config, commandTimeoutMs: config.redisTimeoutMs },
-    { isNothingGranted: () => isAlone(volume, leases.incarnation), restore: async () => undefined },
+    {
+      isNothingGranted: () => isAlone(volume, leases.incarnation),
+      restore: (server) => lockRecords.restore(server, volume.kind === "local" ? CLOCK_MS : config.leaseMs),
+    },
     onRedisError,
   );
   watchLeases(() => leases.counts);
@@ -100,7 +111,7 @@ export async function assemble(config: Config, log: Logger, life: Life): Promise
   );
   const watched = notices.observer(observer);
   const engine = await buildEngine(
-    { volume, host: thisHost(volume.bootId), index, leases, observer: watched },
+    { volume, host: thisHost(volume.bootId), index, leases, lockRecords, observer: watched },
     config,
     {
       leave: failStop,
@@ -154,7 +165,17 @@ function serve(engine: Engine, notices: Notices, config: Config, log: Logger, li
       signal: life.aborting,
     });
   const restores = new Restores(incarnation, journals, index, files, listing, revisions, change, claim, config);
-  const mutations = new Mutations(config.volumeName, config, incarnation, pipeline, uploads, files, life, leases);
+  const mutations = new Mutations(
+    config.volumeName,
+    config,
+    incarnation,
+    pipeline,
+    uploads,
+    files,
+    life,
+    leases,
+    engine.clientLocks,
+  );
   const reading = new Reading(config.volumeName, files, revisions, store, config.readsMax);
   const onWatchError = (error: unknown): void => log.warn({ error: String(error) }, "watches of files");
   const chains = new Chains(revisions, heads);
@@ -173,6 +194,23 @@ function serve(engine: Engine, notices: Notices, config: Config, log: Logger, li
   };
   const reports = new IncidentReports(config.volumeName, notices.incidents, config);
   const recovery = new Recovery(mutations, revisions, reading, rebuild, restores, incarnation, reports).handlers;
+  const { clientLocks, breaking } = engine;
+  const feed = new LockFeed(leases, clientLocks.records, config);
+  const locks = {
+    ...new Locks(config.volumeName, config, clientLocks, life).handlers,
+    ...new LockReports(
+      config.volumeName,
+      { leases, records: clientLocks.records, breaking, feed },
+      (broken, traceId) => {
+        const { line, outcome, reason, requestId } = broken;
+        log.warn(
+          { lock: line.entry.id, targets: line.entry.targets, reason, outcome, requestId, traceId },
+          "a lock was broken",
+        );
+        return notices.lockBroken(broken, traceId);
+      },
+    ).handlers,
+  };
   const admin = new Admin(life, reports, config).handlers;
   const calls = new Calls(
     { callsMax: config.operationsMax + config.readsMax + config.watchersMax },
@@ -184,5 +222,5 @@ function serve(engine: Engine, notices: Notices, config: Config, log: Logger, li
       },
     },
   );
-  return { restores, watches, server: new Server(calls, { fileOps, recovery, admin }, config) };
+  return { restores, watches, server: new Server(calls, { fileOps, recovery, locks, admin }, config) };
 }

@@ -147,6 +147,39 @@ export const schema = z.strictObject({
     "Milliseconds that a change waits for its turn when the request does not say: twice the lease that a dead holder may have left.",
   ),
   lockWaitMsMax: number(600_000, 0, 3_600_000, "Milliseconds that a request may ask to wait."),
+  lockTtlMs: number(
+    30_000,
+    1_000,
+    600_000,
+    "Milliseconds that a client's lock lasts unless renewed, when the request does not say: long enough for a person's script, short enough to wait for when its client died.",
+  ),
+  lockTtlMsMax: number(
+    600_000,
+    1_000,
+    86_400_000,
+    "Milliseconds that a client's lock lasts at most unless renewed: what a client that died can keep from others.",
+  ),
+  lockTargetsMax: number(1_000, 1, 1_000, "Paths and trees of one lock: each has a baton that is raised and flushed."),
+  lockPathBytesMax: number(
+    256 * KiB,
+    4 * KiB,
+    MiB,
+    "Bytes of all paths of one lock together: each lock server keeps them, and each waiter is told of them.",
+  ),
+  locksMax: number(
+    10_000,
+    1,
+    1_000_000,
+    "Clients' locks of a volume at once, a small file each: whoever locks looks through all of them.",
+  ),
+  lockCleanMs: number(60_000, 50, 3_600_000, "Milliseconds between two looks for files of locks that are over."),
+  lockWatchesMax: number(64, 1, 10_000, "Watches of locks at once in one replica: each holds a queue."),
+  lockEventsMax: number(
+    1_000,
+    10,
+    100_000,
+    "Events that wait for one watcher of locks; one that is further behind gets a gap and what is held instead.",
+  ),
   wakeUpMsMax: number(200, 5, 10_000, "Milliseconds until a waiter looks again by itself, should a wake-up be lost."),
   deadlockAfterMs: number(
     300,
@@ -300,7 +333,7 @@ export const schema = z.strictObject({
 export type Config = z.infer<typeof schema>;
 
 /** Variables of the same prefix that are not settings of a replica. */
-const NOT_SETTINGS = /^SAFEFILE_(CONFIG|ADDRESS|VOLUME|TRACE_CONSOLE|TEST_.*|DEMO_.*)$/;
+const NOT_SETTINGS = /^SAFEFILE_(CONFIG|ADDRESS|VOLUME|LOCK_ID|FENCING_TOKEN|TRACE_CONSOLE|TEST_.*|DEMO_.*)$/;
 
 const variableOf = (key: string): string => `SAFEFILE_${key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
 

@@ -8,10 +8,15 @@ import type { Index } from "./index/index.js";
 import { Journals } from "./journal/journals.js";
 import { Settled } from "./journal/settled.js";
 import { JournalWriter } from "./journal/writer.js";
+import { Breaking } from "./lock/client-locks/breaking.js";
+import { ClientLocks } from "./lock/client-locks/client-locks.js";
+import { Fence } from "./lock/client-locks/fence.js";
+import { LockRecords } from "./lock/client-locks/records.js";
 import type { Leases } from "./lock/leases.js";
 import { Lock } from "./lock/lock.js";
 import type { IncarnationId } from "./model/operation.js";
 import { DIRECTORY_MODE, type Intent, isCreateOnly, type Operation } from "./model/operation-request.js";
+import type { FilePath } from "./model/path.js";
 import { type Observer, Pipeline } from "./pipeline/pipeline.js";
 import { Attempt, type Part } from "./protocol/attempt.js";
 import { Batons } from "./protocol/baton.js";
@@ -41,6 +46,8 @@ export interface Outside {
   readonly host: Host;
   readonly index: Index;
   readonly leases: Leases;
+  /** Clients' locks as the volume keeps them; the lock servers get them from there when they have forgotten them. */
+  readonly lockRecords?: LockRecords;
   readonly observer: Observer;
 }
 
@@ -63,7 +70,8 @@ export interface Told {
 export type Engine = Awaited<ReturnType<typeof buildEngine>>;
 
 /** Builds what lies between the model of a request and the volume, without gRPC. Nothing is recovered yet. */
-export async function buildEngine({ volume, host, index, leases, observer }: Outside, config: Config, told: Told) {
+export async function buildEngine(outside: Outside, config: Config, told: Told) {
+  const { volume, host, index, leases, observer, lockRecords = new LockRecords(volume) } = outside;
   const incarnation = await Incarnation.begin(volume, host);
   leases.incarnation = incarnation.id;
   const writer = await JournalWriter.open(
@@ -96,6 +104,7 @@ export async function buildEngine({ volume, host, index, leases, observer }: Out
     told.unfinished?.();
     told.warn("not finished yet", error);
   });
+  const repairPath = (path: FilePath): Promise<unknown> => replay.repair(path);
   const begin = (operation: Operation): Attempt =>
     new Attempt(
       volume,
@@ -105,9 +114,11 @@ export async function buildEngine({ volume, host, index, leases, observer }: Out
       operation.id,
       operation.intents.map(partOf),
       operation.checks.map(({ path }) => path),
-      (path) => replay.repair(path),
+      repairPath,
     );
-  const lock = new Lock(leases, index, begin, recover.run.bind(recover));
+  const fence = new Fence(volume, batons, settler, () => incarnation.nextOperation(), repairPath);
+  const clientLocks = new ClientLocks(leases, lockRecords, fence, config);
+  const lock = new Lock(leases, index, begin, recover.run.bind(recover), clientLocks);
   const backup = new Backup(volume, journals, heads, store, config);
   const execute = new Execute(volume, store, config);
   const verify = new Verify();
@@ -157,6 +168,8 @@ export async function buildEngine({ volume, host, index, leases, observer }: Out
     volume,
     index,
     leases,
+    clientLocks,
+    breaking: new Breaking(leases, lockRecords, fence),
     incarnation,
     writer,
     journals,

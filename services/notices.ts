@@ -1,6 +1,7 @@
 import { SafeOperationError } from "./errors/index.js";
 import { type IncidentLimits, Incidents } from "./incidents/incidents.js";
 import type { Ledger } from "./incidents/ledger.js";
+import type { Broken } from "./lock/client-locks/broken.js";
 import type { Operation } from "./model/operation-request.js";
 import type { StageName } from "./model/receipt.js";
 import type { OperationRecord } from "./model/record.js";
@@ -84,6 +85,21 @@ export class Notices {
     if (records === 0) return; // a new volume has no index yet
     const message = `Redis had lost its memory; the index of ${paths} paths was rebuilt from the volume.`;
     this.incidents.report({ kind: "INDEX", message });
+  }
+
+  /** Resolves once it is recorded, or cannot be. */
+  async lockBroken({ line, record, outcome, reason }: Broken, traceId: string): Promise<void> {
+    const { id, targets, owner } = line.entry;
+    const whose = owner.isClientLock ? owner.name || "a client" : `operation ${owner.operation}`;
+    const [first] = targets;
+    const more = targets.length > 1 ? ` and ${targets.length - 1} more` : "";
+    const message = `The lock ${id} of ${whose} on ${first?.path || "/"}${more} was broken: ${reason}`;
+    const about = { subject: owner.incarnation, operation: owner.operation, path: first?.path ?? "", traceId };
+    const token = record?.tokens[0] ?? 0;
+    await this.incidents.record({
+      ...{ kind: "LOCK_BROKEN", message: token > 0 ? `${message} (fencing token ${token})` : message, ...about },
+      ...(outcome && { outcome }),
+    });
   }
 
   indexAway(): void {

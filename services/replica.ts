@@ -85,6 +85,7 @@ export class Replica implements Life {
     this.repeat("recovery", this.leaving.signal, () => this.lookAfterOthers());
     this.repeat("repair of the index", this.leaving.signal, () => this.lookAfterIndex());
     this.repeat("cleaning of uploads", this.leaving.signal, () => this.cleanUploads(), this.config.uploadCleanMs);
+    this.repeat("cleaning of locks", this.leaving.signal, () => this.cleanLocks(), this.config.lockCleanMs);
     setInterval(() => this.lookAtVolume(), this.config.volumeSilentMs / LOOKS).unref();
     this.serving = true;
     server.setServing(!this.silent);
@@ -131,6 +132,11 @@ export class Replica implements Life {
   private async cleanUploads(): Promise<void> {
     const removed = await this.parts.engine.uploads.clean();
     if (removed > 0) this.log.info({ removed }, "removed unfinished uploads that nobody came back for");
+  }
+
+  private async cleanLocks(): Promise<void> {
+    const removed = await this.parts.engine.clientLocks.clean();
+    if (removed > 0) this.log.info({ removed }, "removed the files of locks that are over");
   }
 
   /**

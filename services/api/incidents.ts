@@ -29,6 +29,7 @@ const SEVERITIES: Record<IncidentKind, EventSeverity> = {
   REPLAY: EventSeverity.WARNING,
   VOLUME: EventSeverity.ERROR,
   INDEX: EventSeverity.WARNING,
+  LOCK_BROKEN: EventSeverity.WARNING,
 };
 /** Which filter, then the place in the order: time and id. */
 const PAGE = /^[01] \d{16}\.[0-9A-Z]{26}$/;

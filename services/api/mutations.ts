@@ -3,6 +3,8 @@ import { checkEdits } from "../execute/given.js";
 import type { Uploads } from "../execute/uploads.js";
 import type { MutationResult } from "../gen/safefile/v1/common_pb.js";
 import { claimTrees } from "../lock/claim.js";
+import type { ClientLocks } from "../lock/client-locks/client-locks.js";
+import { endedUnder } from "../lock/client-locks/ended.js";
 import type { Leases } from "../lock/leases.js";
 import type { Check, Intent, Precondition, Standing } from "../model/operation-request.js";
 import type { FilePath } from "../model/path.js";
@@ -49,6 +51,7 @@ export class Mutations {
     readonly files: Files,
     private readonly gate: Gate,
     private readonly leases: Leases,
+    private readonly locks: Pick<ClientLocks, "assertLasts" | "using">,
   ) {}
 
   /** Throws when the replica takes no changes; checked before anything is received. */
@@ -60,13 +63,17 @@ export class Mutations {
   /** Holds whole trees while `work` looks at them and changes them; a change that is only checked holds nothing. */
   async inTrees<T>(
     trees: readonly FilePath[],
-    { validateOnly, lockWaitMs, priority }: Options,
+    { validateOnly, lockWaitMs, priority, underLock }: Options,
     { traceId, signal }: CallContext,
     work: (standing: Standing | undefined) => Promise<T>,
   ): Promise<T> {
     this.enter();
     if (validateOnly) return await work(undefined);
-    using claim = await claimTrees(this.leases, trees, { waitMs: lockWaitMs, priority, traceId, signal });
+    const lock = underLock && (await this.locks.using(underLock, trees[0] ?? "")).entry;
+    const request = { waitMs: lockWaitMs, priority, traceId, signal, lock };
+    using claim = await claimTrees(this.leases, trees, request).catch((error: unknown) => {
+      throw endedUnder(underLock, error, trees[0]);
+    });
     return await work(claim);
   }
 
@@ -97,7 +104,10 @@ export class Mutations {
     facts.set("volume", this.volumeName).set("path", change.intents[0]?.path ?? "");
     facts.set("operation_id", operation.id).set("request_id", operation.requestId);
     const finished = await this.pipeline.run(operation);
-    if (options.validateOnly) await this.checkUnlocked(change);
+    if (options.validateOnly) {
+      if (options.underLock !== undefined) await this.locks.assertLasts(options.underLock, facts.get("path") ?? "");
+      await this.checkUnlocked(change);
+    }
     return finished;
   }
 

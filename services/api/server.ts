@@ -31,6 +31,7 @@ export type FileOpsHandlers = Handlers<typeof FileOpsService>;
 export interface Services {
   readonly fileOps: FileOpsHandlers;
   readonly recovery: Handlers<typeof RecoveryService>;
+  readonly locks: Handlers<typeof LockService>;
   readonly admin: Handlers<typeof AdminService>;
 }
 
@@ -56,7 +57,7 @@ export class Server {
     });
     this.server.addService(definitionOf(FileOpsService), calls.implement(FileOpsService, services.fileOps));
     this.server.addService(definitionOf(RecoveryService), calls.implement(RecoveryService, services.recovery));
-    this.server.addService(definitionOf(LockService), calls.implement(LockService, {}));
+    this.server.addService(definitionOf(LockService), calls.implement(LockService, services.locks));
     this.server.addService(definitionOf(AdminService), calls.implement(AdminService, services.admin));
     this.health.addToServer(this.server);
     reflection().addToServer(this.server);

@@ -9,16 +9,11 @@ import {
   TimestampSchema,
   timestampFromMs,
 } from "@bufbuild/protobuf/wkt";
-import {
-  ArgumentInvalidError,
-  ChecksumMismatchError,
-  NotImplementedError,
-  VolumeUnknownError,
-} from "../errors/index.js";
+import { ArgumentInvalidError, ChecksumMismatchError, VolumeUnknownError } from "../errors/index.js";
 import * as v1 from "../gen/safefile/v1/common_pb.js";
 import { sameBytes } from "../model/content.js";
 import type { FileInfo, RevisionInfo } from "../model/file-info.js";
-import type { OperationId } from "../model/operation.js";
+import type { LeaseId, OperationId } from "../model/operation.js";
 import type { Precondition } from "../model/operation-request.js";
 import type { FilePath } from "../model/path.js";
 import type { StageName } from "../model/receipt.js";
@@ -145,11 +140,13 @@ export interface Options {
   readonly validateOnly: boolean;
   readonly precondition: Precondition;
   readonly lockWaitMs: number;
+  readonly underLock: LeaseId | undefined;
   readonly priority: number;
   readonly labels: Readonly<Record<string, string>>;
 }
 
 const REQUEST_ID = /^[A-Za-z0-9._:-]{0,128}$/;
+const LOCK_ID = /^[A-Za-z0-9._-]{1,64}$/;
 const LABELS_MAX = 16;
 const LABEL_KEY_MAX = 64;
 const LABEL_VALUE_MAX = 256;
@@ -159,20 +156,34 @@ export function fromOptions(
   options: v1.MutationOptions | undefined,
   limits: { readonly lockWaitMs: number; readonly lockWaitMsMax: number },
 ): Options {
-  if (options?.lockId) throw new NotImplementedError({ what: "options.lock_id" });
-  const lockWaitMs = options?.lockWait ? durationMs(options.lockWait) : limits.lockWaitMs;
-  // A negative time of less than a millisecond is zero milliseconds, but still negative.
-  const isNegative = lockWaitMs < 0 || (options?.lockWait?.nanos ?? 0) < 0;
-  if (isNegative || lockWaitMs > limits.lockWaitMsMax)
-    refuse("options.lock_wait", `must be from 0 to ${limits.lockWaitMsMax} ms`);
+  const lockId = options?.lockId ?? "";
   return {
     requestId: checkRequestId(options?.requestId ?? "", "options.request_id"),
     validateOnly: options?.validateOnly ?? false,
     precondition: fromPrecondition(options?.precondition, "options.precondition"),
-    lockWaitMs,
+    lockWaitMs: checkLockWait(options?.lockWait, limits, "options.lock_wait"),
+    underLock: lockId === "" ? undefined : checkLockId(lockId, "options.lock_id"),
     priority: checkPriority(options?.priority ?? 0, "options.priority"),
     labels: checkLabels(options?.labels ?? {}, "options.labels"),
   };
+}
+
+export function checkLockWait(
+  wait: Duration | undefined,
+  limits: { readonly lockWaitMs: number; readonly lockWaitMsMax: number },
+  field: string,
+): number {
+  const lockWaitMs = wait ? durationMs(wait) : limits.lockWaitMs;
+  // A negative time of less than a millisecond is zero milliseconds, but still negative.
+  const isNegative = lockWaitMs < 0 || (wait?.nanos ?? 0) < 0;
+  if (isNegative || lockWaitMs > limits.lockWaitMsMax) refuse(field, `must be from 0 to ${limits.lockWaitMsMax} ms`);
+  return lockWaitMs;
+}
+
+/** What may be the id of a lock, known or not. */
+export function checkLockId(lockId: string, field = "lock_id"): LeaseId {
+  if (!LOCK_ID.test(lockId)) refuse(field, "is not the id of a lock");
+  return lockId as LeaseId;
 }
 
 export function fromPrecondition(precondition: v1.Precondition | undefined, field: string): Precondition {

@@ -4,12 +4,14 @@ import { SafeOperationError } from "./safe-operation-error.js";
 export class LockError extends SafeOperationError {}
 
 export class LockTimeoutError extends LockError {
-  constructor(details: { path: string; waitedMs: number }) {
+  constructor(details: { path: string; waitedMs: number; holder?: string | undefined }) {
+    const { path, holder } = details;
+    const waitedMs = Math.round(details.waitedMs);
     super(
       "LOCK_TIMEOUT",
       "ABORTED",
-      `${details.path} was busy for ${Math.round(details.waitedMs)} ms. Nothing was changed; try again, or allow a longer lock_wait.`,
-      { metadata: { path: details.path, waited_ms: Math.round(details.waitedMs) }, retryAfterMs: 100 },
+      `${path} was busy for ${waitedMs} ms${holder ? `: ${holder} has it` : ""}. Nothing was changed; try again, or allow a longer lock_wait.`,
+      { metadata: { path, waited_ms: waitedMs, ...(holder ? { holder } : {}) }, retryAfterMs: 100 },
     );
   }
 }

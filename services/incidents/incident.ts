@@ -9,6 +9,7 @@ export const INCIDENT_KINDS = [
   "REPLAY",
   "VOLUME",
   "INDEX",
+  "LOCK_BROKEN",
 ] as const;
 export type IncidentKind = (typeof INCIDENT_KINDS)[number];
 

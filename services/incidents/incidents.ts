@@ -57,6 +57,12 @@ export class Incidents {
     this.enqueue(this.complete({ resolveTimeMs: Date.now(), ...noticed }));
   }
 
+  /** Something that must not be lost among many of its kind: recorded when this returns, or logged. */
+  async record(noticed: Noticed): Promise<void> {
+    const incident = this.complete({ resolveTimeMs: Date.now(), ...noticed });
+    await this.attempt(incident.message, () => this.ledger.add(incident));
+  }
+
   /** Something is wrong from now on. */
   open(key: string, noticed: Noticed, isRecordable = true): void {
     if (this.conditions.has(key)) return;

@@ -1,5 +1,6 @@
 import type { Standing } from "../model/operation-request.js";
 import type { FilePath } from "../model/path.js";
+import type { Entry } from "./entry.js";
 import type { Leases } from "./leases.js";
 import { subtreeTarget } from "./target.js";
 
@@ -8,6 +9,8 @@ export interface ClaimRequest {
   readonly priority: number;
   readonly traceId: string;
   readonly signal: AbortSignal;
+  /** A client's lock that is no obstacle, and must last. */
+  readonly lock?: Pick<Entry, "id" | "owner"> | undefined;
 }
 
 /** Whole trees that are held for one who changes them by operations of its own; given back when disposed of. */
@@ -17,15 +20,17 @@ export type Claim = Standing & Disposable;
 export async function claimTrees(
   leases: Leases,
   trees: readonly (FilePath | "")[],
-  { waitMs, priority, traceId, signal }: ClaimRequest,
+  { waitMs, priority, traceId, signal, lock }: ClaimRequest,
 ): Promise<Claim> {
-  const owner = { party: "", name: "", operation: "", traceId, spanId: "", isClientLock: false, priority };
+  const { party = "", name = "" } = lock?.owner ?? {};
+  const owner = { party, name, operation: "", traceId, spanId: "", isClientLock: false, priority };
   const hold = await leases.acquire({
     targets: trees.map(subtreeTarget),
     path: trees[0] || "/",
     waitMs,
     signal,
     owner,
+    under: lock?.id ?? "",
   });
   return { lost: hold.lost, assertHeld: () => hold.assertHeld(), [Symbol.dispose]: () => hold.release() };
 }

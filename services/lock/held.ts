@@ -85,6 +85,13 @@ export class Held {
     if (rank !== undefined) this.wantedRank = Math.min(this.wantedRank, rank);
   }
 
+  /** From now on it is somebody else who keeps it alive. Resolves when nothing of ours is under way. */
+  async leave(): Promise<void> {
+    this.isOver = true;
+    clearTimeout(this.timer);
+    await this.renewing;
+  }
+
   /** Gives it back. Not waited for by callers: the next holder is safe without it, and the term ends it at the latest. */
   async release(): Promise<void> {
     this.isOver = true;

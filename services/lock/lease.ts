@@ -6,7 +6,7 @@ import type { Plan } from "../validate/plan.js";
 import type { LeaseHold } from "./leases.js";
 
 /** What a lease is held by, as the operation sees it. */
-export type Hold = Standing & Omit<LeaseHold, "id">;
+export type Hold = Standing & Omit<LeaseHold, "id" | "entry" | "leave">;
 
 /** Ticket of `lock`: the lease is held, the staged name exists and the batons of all paths are ours. */
 export class Lease implements AsyncDisposable {

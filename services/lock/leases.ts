@@ -35,6 +35,7 @@ export interface LeaseRequest {
 /** Leases of an operation, or of whoever goes through several. They give order and deadlines; safety never depends on them. */
 export interface LeaseHold {
   readonly id: LeaseId;
+  readonly entry: Entry;
   /** Aborted with LOCK_LOST when the term ran out, by the monotonic clock, before it could be renewed. */
   readonly lost: AbortSignal;
   /** Throws LOCK_LOST when the lease may be over, even if nobody has had time to say so. */
@@ -50,6 +51,8 @@ export interface LeaseHold {
   lastOperation: OperationId | undefined;
   /** Gives it back, without waiting for the lock servers. */
   release(): void;
+  /** Is renewed no longer, and stays for its term: a client's lock is renewed by its client. */
+  leave(): Promise<void>;
 }
 
 /** Waiting, as others see it. */
@@ -92,8 +95,8 @@ export class Leases {
   private readonly waiters = new Map<LeaseId, Waiter>();
   private readonly held = new Map<LeaseId, Held>();
   private readonly lines: Lines;
-  /** Names requests, before there is an incarnation too. */
-  private readonly nonce = randomBytes(9).toString("base64url");
+  /** Names requests, before there is an incarnation too. In hex: people type the ids of locks, and a dash first is an option. */
+  private readonly nonce = randomBytes(9).toString("hex");
   private requests = 0;
   private arrivedUs = 0;
   /** Those who are in the servers' queues. */
@@ -156,7 +159,8 @@ export class Leases {
       this.giveUp(waiter, path);
       if (!timeout.signal.aborted || error !== timeout.signal.reason) throw error;
       if (waiter.unavailable) throw new LockUnavailableError({ path: request.path }, waiter.unavailable);
-      throw new LockTimeoutError({ path: request.path, waitedMs: performance.now() - waiter.sinceMs });
+      const waitedMs = performance.now() - waiter.sinceMs;
+      throw new LockTimeoutError({ path: request.path, waitedMs, holder: holderOf(waiter.waitedFor) });
     } finally {
       clearTimeout(timer);
       this.waiters.delete(entry.id);
@@ -259,6 +263,7 @@ export class Leases {
     let isReleased = false;
     return {
       id: held.entry.id,
+      entry: held.entry,
       lost: held.lost,
       assertHeld: () => {
         if (held.remainingMs <= 0) held.lost.throwIfAborted();
@@ -278,6 +283,10 @@ export class Leases {
         isReleased = true;
         if (path) this.lines.pass(path, held);
         else this.giveBack(held);
+      },
+      leave: async () => {
+        await held.leave();
+        this.held.delete(held.entry.id);
       },
     };
   }
@@ -338,4 +347,12 @@ export class Leases {
   close(): void {
     for (const server of this.quorum.servers) server.close();
   }
+}
+
+/** How people call who is in the way. */
+function holderOf(owner: Owner | undefined): string | undefined {
+  if (!owner) return undefined;
+  const { name, operation, incarnation, isClientLock } = owner;
+  if (isClientLock) return name === "" ? "a client's lock" : `the lock of ${name}`;
+  return `operation ${operation} of replica ${incarnation}`;
 }

@@ -1,7 +1,10 @@
 import type { Index, Known } from "../index/index.js";
+import type { LeaseId } from "../model/operation.js";
 import type { Operation, Standing } from "../model/operation-request.js";
 import type { Attempt } from "../protocol/attempt.js";
 import type { Plan } from "../validate/plan.js";
+import type { ClientLocks } from "./client-locks/client-locks.js";
+import { endedUnder } from "./client-locks/ended.js";
 import { type Hold, Lease } from "./lease.js";
 import type { Leases } from "./leases.js";
 import { pathTarget, subtreeTarget, type Target } from "./target.js";
@@ -14,6 +17,7 @@ export class Lock {
     private readonly begin: (operation: Operation) => Attempt,
     /** Stops an attempt that failed in here, so that no name of it is left half-way; throws what is to be said. */
     private readonly recover: (plan: Plan, lease: Lease, failure: unknown) => Promise<unknown>,
+    private readonly clientLocks: ClientLocks,
   ) {}
 
   async run(plan: Plan): Promise<Lease> {
@@ -34,23 +38,28 @@ export class Lock {
     }
   }
 
-  private acquire(operation: Operation): Promise<Hold> {
-    return this.leases.acquire({
-      targets: targetsOf(operation),
-      path: operation.intents[0]?.path ?? "",
-      waitMs: operation.lockWaitMs,
-      signal: operation.signal,
-      under: operation.under ?? "",
-      owner: {
-        party: "",
-        name: "",
-        operation: operation.id,
-        traceId: operation.traceId,
-        spanId: operation.spanId ?? "",
-        isClientLock: false,
-        priority: operation.priority,
-      },
-    });
+  private async acquire(operation: Operation): Promise<Hold> {
+    const path = operation.intents[0]?.path ?? "";
+    const { underLock } = operation;
+    const lock = underLock === undefined ? undefined : await this.clientLocks.using(underLock, path);
+    const owner = {
+      // Its lock is kept while it waits, so it waits as whoever has that.
+      party: lock?.entry.owner.party ?? "",
+      name: lock?.entry.owner.name ?? "",
+      operation: operation.id,
+      traceId: operation.traceId,
+      spanId: operation.spanId ?? "",
+      isClientLock: false,
+      priority: operation.priority,
+    };
+    const { lockWaitMs: waitMs, signal } = operation;
+    const under: LeaseId | "" = underLock ?? operation.under ?? "";
+    const request = { targets: targetsOf(operation), path, waitMs, signal, under, owner };
+    try {
+      return await this.leases.acquire(request);
+    } catch (error) {
+      throw endedUnder(underLock, error, path);
+    }
   }
 
   /**
@@ -74,6 +83,9 @@ export class Lock {
         await lease.attempt.take(lease.signal);
         // Nobody else had it when the batons were taken, and from now on nobody publishes without taking those.
         lease.assertHeld();
+        const { underLock, intents, checks } = lease.plan.operation;
+        const path = intents[0]?.path ?? checks[0]?.path ?? "";
+        if (underLock !== undefined) await this.clientLocks.assertInForce(underLock, path);
       }
       return lease;
     } catch (failure) {

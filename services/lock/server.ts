@@ -33,6 +33,14 @@ export class NotVotingError extends Error {}
 /** It does not answer. */
 export class SilentError extends Error {}
 
+/** Who is told of what happens in the book of a server. */
+export interface EventListener {
+  /** `<what> <id> <entry>`, as the book says it. */
+  event(server: LockServer, text: string): void;
+  /** Some may have been missed. */
+  missed(server: LockServer): void;
+}
+
 export type Verb = "acquire" | "renew" | "yield" | "release" | "install" | "look" | "list" | "bless" | "mend";
 /** A number that says what came of it, the server's clock in microseconds, and what the verb returns. */
 export type Reply = readonly [result: number, nowUs: number, ...rest: unknown[]];
@@ -58,6 +66,7 @@ export class LockServer {
   private silentFromMs = 0;
   private connections = 0;
   private blessing: Promise<void> | undefined;
+  private readonly eventListeners = new Set<EventListener>();
   private isClosed = false;
   private readonly clock = new Clock();
   /** The time for which it may not vote, by name, and when that was first seen by the monotonic clock. */
@@ -91,7 +100,13 @@ export class LockServer {
     this.client.on("ready", begin);
     // One that is away for long when we begin must be listened to all the same once it is back.
     this.subscriber = connect(url, { maxRetriesPerRequest: null }).on("error", onError);
-    this.subscriber.on("message", (_channel, message: string) => this.hear(message));
+    this.subscriber.on("message", (channel: string, message: string) => {
+      if (channel === `${this.prefix}e`) for (const each of this.eventListeners) each.event(this, message);
+      else this.hear(message);
+    });
+    this.subscriber.on("close", () => {
+      for (const each of this.eventListeners) each.missed(this);
+    });
     this.subscriber.subscribe(`${this.prefix}c`).catch(() => undefined); // waiters look again by themselves meanwhile
   }
 
@@ -118,6 +133,16 @@ export class LockServer {
     const [what, id, rank] = message.split(" ");
     if (what === "go") this.listener.go(this, id as LeaseId);
     if (what === "want") this.listener.want(id as LeaseId, Number(rank));
+  }
+
+  /** Tells `listener` of grants, waits and ends from now on. Returns what ends that. */
+  async listen(listener: EventListener): Promise<() => Promise<void>> {
+    this.eventListeners.add(listener);
+    if (this.eventListeners.size === 1) await this.subscriber.subscribe(`${this.prefix}e`).catch(() => undefined);
+    return async () => {
+      this.eventListeners.delete(listener);
+      if (this.eventListeners.size === 0) await this.subscriber.unsubscribe(`${this.prefix}e`).catch(() => undefined);
+    };
   }
 
   /** Carries out one verb. Throws SilentError or NotVotingError. */
@@ -187,9 +212,11 @@ export class LockServer {
   }
 
   private async untilBlessed(): Promise<void> {
+    let isFirst = true;
     while (!this.isClosed && this.client.status === "ready") {
       try {
-        if (await this.isBlessed()) return;
+        if (await this.isBlessed(isFirst)) return;
+        isFirst = false;
       } catch (error) {
         this.onError(error as Error); // it may have been silent only for a moment
       }
@@ -201,12 +228,14 @@ export class LockServer {
    * Whether it votes now. The term for which it does not is measured by our monotonic clock, from when we first saw it in
    * this life: a clock that is set right soon after a restart would end it early.
    */
-  private async isBlessed(): Promise<boolean> {
+  private async isBlessed(isFirst: boolean): Promise<boolean> {
     const { connections } = this;
     const run = runOf(await this.client.info("server"));
     let [isReady, , since] = await this.ask("bless", run, "look");
     if (isReady === 0) {
       if (this.waiting.since !== since) this.waiting = { since: String(since), fromMs: performance.now() };
+      // At once: what outlives its memory may be used and renewed before it votes again.
+      if (isFirst) await this.safety.restore(this);
       const isOver = performance.now() - this.waiting.fromMs >= this.limits.leaseMs;
       if (!isOver && !(await this.safety.isNothingGranted())) return false;
       await this.safety.restore(this);

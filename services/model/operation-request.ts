@@ -111,6 +111,8 @@ export interface Operation {
   readonly under?: LeaseId | undefined;
   /** Leases on all its paths, which its caller holds; it needs none of its own then. */
   readonly standing?: Standing | undefined;
+  /** The client's lock under which it acts. */
+  readonly underLock?: LeaseId | undefined;
   /** Aborted when the caller is gone or its deadline has passed. */
   readonly signal: AbortSignal;
 }

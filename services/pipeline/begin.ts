@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from "node:crypto";
+import type { LeaseId } from "../model/operation.js";
 import type { Check, Intent, Operation, Precondition, Source, Standing } from "../model/operation-request.js";
 import type { Incarnation } from "../protocol/incarnation.js";
 
@@ -11,6 +12,8 @@ export interface Wanted {
   readonly requestId: string;
   readonly validateOnly: boolean;
   readonly lockWaitMs: number;
+  /** The client's lock under which it is to be done. */
+  readonly underLock?: LeaseId | undefined;
   readonly priority: number;
   readonly labels: Readonly<Record<string, string>>;
   readonly traceId: string;

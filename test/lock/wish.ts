@@ -19,6 +19,7 @@ export function wish(
 /** A lease that was won at once and is never lost. */
 export const freeHold = (): LeaseHold => ({
   id: "" as LeaseId,
+  entry: {} as LeaseHold["entry"],
   lost: NEVER,
   assertHeld: () => undefined,
   waitedMs: 0,
@@ -27,4 +28,5 @@ export const freeHold = (): LeaseHold => ({
   isKept: false,
   lastOperation: undefined,
   release: () => undefined,
+  leave: async () => undefined,
 });

@@ -1,4 +1,4 @@
-import { admin, type BadCase, file, recovery } from "./bad-case.js";
+import { admin, type BadCase, file, locking, recovery } from "./bad-case.js";
 import { ask, type Call } from "./raw.js";
 
 // Field 2 of most requests, the path, as bytes that are not UTF-8; then a message that ends inside that field.
@@ -30,6 +30,7 @@ export const BAD_BYTES: readonly BadCase[] = BYTES.flatMap(([what, bytes]) => {
       recovery.listIncidents,
       admin.watchEvents,
       admin.drainReplica,
+      ...Object.values(locking),
     ].map((method) => [what, { method, frames: [asFirstField(bytes)] }] as const),
     [`${what}, as header`, { method: uploadFile, frames: [asHeader(bytes)] }],
     [`${what}, as chunk`, { method: uploadFile, frames: [...header, bytes] }],

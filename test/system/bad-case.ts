@@ -6,6 +6,7 @@ import {
   type TransactionOperationSchema,
   type UploadHeaderSchema,
 } from "../../services/gen/safefile/v1/file_ops_service_pb.js";
+import { LockService } from "../../services/gen/safefile/v1/lock_service_pb.js";
 import { RecoveryService, type StartRestoreRequestSchema } from "../../services/gen/safefile/v1/recovery_service_pb.js";
 import { ask, type Call } from "./raw.js";
 
@@ -23,6 +24,7 @@ export interface BadCase {
 export const file = FileOpsService.method;
 export const recovery = RecoveryService.method;
 export const admin = AdminService.method;
+export const locking = LockService.method;
 
 /** Content that travels in the request, and content that is received into a file first. */
 export const SMALL = Buffer.from("new content");

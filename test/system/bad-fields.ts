@@ -19,6 +19,7 @@ import {
   upload,
 } from "./bad-case.js";
 import { BAD_CHANGES } from "./bad-changes.js";
+import { BAD_LOCKS } from "./bad-locks.js";
 import { ask, type Call } from "./raw.js";
 
 const MIB = 1024 * 1024;
@@ -80,7 +81,9 @@ const conditional = (rpc: string, prefix: string, call: (options: Options) => Ca
 
 const BAD_OPTIONS = CHANGES.flatMap(({ rpc, prefix, call }): BadCase[] => [
   ...OPTIONS.map(([what, options, field]) => invalid(rpc)(what, call(options), `${prefix}.${field}`)),
-  other(rpc)("a lock_id", call({ lockId: "x" }), "UNIMPLEMENTED", "NOT_IMPLEMENTED"),
+  invalid(rpc)("a lock_id of 65 characters", call({ lockId: "x".repeat(65) }), `${prefix}.lock_id`),
+  invalid(rpc)("a lock_id with a slash", call({ lockId: "../x" }), `${prefix}.lock_id`),
+  other(rpc)("a lock_id that nobody has", call({ lockId: "x" }), "ABORTED", "LOCK_LOST"),
   invalid(rpc, "REQUEST_ID_REUSED")(
     "a request_id that stands for another change",
     call({ requestId: "used-before" }),
@@ -375,4 +378,5 @@ export const BAD_FIELDS: readonly BadCase[] = [
   ...RESTORES,
   ...WATCHES,
   ...ADMINISTRATION,
+  ...BAD_LOCKS,
 ];

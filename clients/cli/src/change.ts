@@ -7,6 +7,7 @@ export interface ChangeFlags {
   readonly ifRevision?: number;
   readonly etag?: string;
   readonly label?: Readonly<Record<string, string>>;
+  readonly lockId?: string;
 }
 
 /** `rm PATH` */
@@ -71,11 +72,12 @@ export function changedLine(path: string, { revision, backupRevision, replayed }
   return `${path} is revision ${revision?.revision}${undo}${again}`;
 }
 
-export function changeOptions({ requestId, ifRevision, etag, label }: ChangeFlags): ChangeOptions {
+export function changeOptions({ requestId, ifRevision, etag, label, lockId }: ChangeFlags): ChangeOptions {
   return {
     ...(requestId === undefined ? {} : { requestId }),
     ...(ifRevision === undefined ? {} : { ifRevision }),
     ...(etag === undefined ? {} : { etag }),
     ...(label === undefined ? {} : { labels: label }),
+    ...(lockId === undefined ? {} : { lockId }),
   };
 }

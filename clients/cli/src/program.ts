@@ -9,6 +9,7 @@ import * as edit from "./edit.js";
 import { EXIT, EXIT_HELP, failureOf, linesOf } from "./failure.js";
 import { cat, get } from "./get.js";
 import { events, incidents } from "./incidents.js";
+import * as locking from "./lock.js";
 import * as move from "./move.js";
 import { Output, type Streams } from "./output.js";
 import { put } from "./put.js";
@@ -101,6 +102,7 @@ function programOf(around: Surroundings) {
   reads(command, connected);
   restores(command, connected, around);
   troubles(command, connected);
+  locks(command, connected, run);
   command
     .command("doctor <dir>")
     .description("test whether a directory can be a volume; needs no server, leaves nothing behind")
@@ -265,6 +267,47 @@ function troubles(program: Command, connected: Connected): void {
     .action(connected(events));
 }
 
+function locks(program: Command, connected: Connected, run: { exitCode: number }): void {
+  program
+    .command("lock <paths...>")
+    .description("lock paths over several calls, all or none; prints the lock's id, for --lock-id of changes")
+    .option("-t, --tree", "also all below each path")
+    .option("--shared", "together with others who share it")
+    .option("--ttl <seconds>", "how long it lasts unless renewed", positive)
+    .option("--wait <seconds>", "how long to wait for it; 0 does not wait", whole)
+    .option("--priority <number>", "who goes first among those waiting, -100 to 100", integer)
+    .option("--owner <name>", "what you call yourself, for others who wait")
+    .option("--run <command>", "hold it, renewed, while this command of the shell runs, which finds SAFEFILE_LOCK_ID")
+    .option("--request-id <id>", "repeat an earlier call safely")
+    .option("--label <key=value>", "kept with the lock; may be repeated", pair)
+    .action(
+      connected(async (context, paths: string[], flags: locking.LockFlags) => {
+        run.exitCode = await locking.lock(context, paths, flags);
+      }),
+    );
+  program
+    .command("unlock <lock-id>")
+    .description("end a lock")
+    .action(connected((context, lockId: string) => locking.unlock(context, lockId)));
+  program
+    .command("locks [path]")
+    .description("who holds and who waits: clients' locks, and the leases of changes")
+    .option("--clients-only", "no leases of changes")
+    .option("--follow", "as it happens, until Ctrl-C")
+    .option("--resume-token <token>", "with --follow: go on after this event")
+    .action(connected(locking.locks));
+  program
+    .command("break-lock <lock-id>")
+    .description("end somebody else's lock and stop the change that uses it; recorded as an incident")
+    .requiredOption("--reason <text>", "why; it is kept")
+    .option("--request-id <id>", "repeat an earlier call safely")
+    .action(connected(locking.breakLock));
+  program
+    .command("wait-graph")
+    .description("who waits for whom, and in circles")
+    .action(connected((context) => locking.waitGraph(context)));
+}
+
 /** Of this package. */
 function version(): string {
   const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
@@ -275,7 +318,8 @@ function version(): string {
 function identified(command: Command): Command {
   return command
     .option("--request-id <id>", "repeat an earlier call safely: what it did is not done twice")
-    .option("--label <key=value>", "kept with the revision; may be repeated", pair);
+    .option("--label <key=value>", "kept with the revision; may be repeated", pair)
+    .addOption(new Option("--lock-id <id>", "under this lock, from `safefile lock`").env("SAFEFILE_LOCK_ID"));
 }
 
 /** What all changes of one path take. */
@@ -299,6 +343,11 @@ function whole(text: string): number {
   const number = Number(text);
   if (!/^\d+$/.test(text) || !Number.isSafeInteger(number)) throw new InvalidArgumentError("Give a whole number.");
   return number;
+}
+
+function integer(text: string): number {
+  if (!/^-?\d{1,9}$/.test(text)) throw new InvalidArgumentError("Give a whole number.");
+  return Number(text);
 }
 
 function positive(text: string): number {

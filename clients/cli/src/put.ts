@@ -21,6 +21,7 @@ export interface PutOptions {
   readonly ifRevision?: number;
   readonly etag?: string;
   readonly label?: Readonly<Record<string, string>>;
+  readonly lockId?: string;
 }
 
 /** What fits into one WriteFile; more is streamed. */
@@ -235,11 +236,12 @@ function fileRequestId(run: string, path: string, file: LocalFile): string {
   return `${run}.${createHash("sha256").update(about).digest("hex").slice(0, 32)}`;
 }
 
-function changeOptions({ ifRevision, etag, label }: PutOptions) {
+function changeOptions({ ifRevision, etag, label, lockId }: PutOptions) {
   return {
     ...(ifRevision === undefined ? {} : { ifRevision }),
     ...(etag === undefined ? {} : { etag }),
     ...(label === undefined ? {} : { labels: label }),
+    ...(lockId === undefined ? {} : { lockId }),
   };
 }
 

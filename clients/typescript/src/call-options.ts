@@ -36,6 +36,8 @@ export interface ChangeOptions extends CallOptions, Condition {
   readonly lockWaitMs?: number;
   /** Who goes first among those waiting: -100 to 100, higher first. */
   readonly priority?: number;
+  /** The lock under which the change is made; LOCK_LOST when it has ended. */
+  readonly lockId?: string;
   /** Kept with the revision. No secrets. */
   readonly labels?: Readonly<Record<string, string>>;
 }
@@ -47,6 +49,7 @@ export function mutationOptions(options: ChangeOptions): MutationOptions {
     validateOnly: options.validateOnly ?? false,
     priority: options.priority ?? 0,
     labels: { ...options.labels },
+    lockId: options.lockId ?? "",
     ...(options.lockWaitMs === undefined ? {} : { lockWait: durationFromMs(options.lockWaitMs) }),
     ...conditionOf("precondition", options),
   });

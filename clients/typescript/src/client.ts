@@ -41,6 +41,7 @@ import {
   type StartRestoreResponse,
   type WatchRestoreResponse,
 } from "./gen/safefile/v1/recovery_service_pb.js";
+import { Locks } from "./locks.js";
 import {
   type CopyOptions,
   copy,
@@ -72,6 +73,8 @@ export class SafefileClient {
   readonly #channel: Channel;
   readonly #options: ClientOptions;
   readonly #chunkBytes: number;
+  /** Locks over several calls. No change needs one: each locks for itself. */
+  readonly locks: Locks;
 
   constructor(options: ClientOptions) {
     this.#chunkBytes = options.windows?.chunkBytes ?? CHUNK_BYTES;
@@ -85,6 +88,8 @@ export class SafefileClient {
       receiveBytes: options.windows?.receiveBytes ?? RECEIVE_BYTES,
       retry: { ...RETRY_DEFAULT, ...options.retry },
     });
+    const deadlineMs = options.deadlineMs ?? DEADLINE_MS;
+    this.locks = new Locks(this.#channel, this.call.bind(this), this.#volume.bind(this), deadlineMs);
   }
 
   /** What is at a path now. Empty is the root. */

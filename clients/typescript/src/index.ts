@@ -21,6 +21,8 @@ export * from "./gen/safefile/v1/errors_pb.js";
 export * from "./gen/safefile/v1/file_ops_service_pb.js";
 export * from "./gen/safefile/v1/lock_service_pb.js";
 export * from "./gen/safefile/v1/recovery_service_pb.js";
+export { HeldLock } from "./held-lock.js";
+export { type LockOptions, Locks, type LocksOptions, type LockWatchOptions, type LockWish } from "./locks.js";
 export type { CopyOptions, MakeDirectoryOptions, Moved, MoveOptions, TargetOptions } from "./moves.js";
 export type { RestoreOptions, WatchOptions } from "./restore.js";
 export type { RetryPolicy } from "./retry.js";

@@ -13,6 +13,7 @@
 //                           to learn an unknown outcome
 //             revision, etag   what was found, when something else was expected
 //             limit, actual    the limit that was met and the value that met it, with the unit in the text
+//             lock_id       which lock of LockService
 //             holder, waited_ms, position   of a lock: who has it, how long the call waited, its place
 //             upload_offset   of an upload: how many bytes the server holds
 //
