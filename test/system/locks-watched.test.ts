@@ -249,12 +249,13 @@ test("WatchLocks tells of each step once and in order, whichever replica is aske
 });
 
 test("WatchLocks sees the leases of changes, too, unless it is asked for clients' locks only", async (t) => {
+  const lock = await acquire(two, [exclusive("wc/begin")]);
   const { saw, events } = await watch(t, two, "wc");
-  await until("the watch", async () => (events.length === 0 ? true : undefined));
-  await acquire(two, [exclusive("wc/begin")]).then((lock) => release(two, lock));
-  await saw("ACQUIRED", "RELEASED");
+  await saw("HELD");
+  await release(two, lock);
+  await saw("HELD", "RELEASED");
   await one.write("wc/a", bytes);
-  await saw("ACQUIRED", "RELEASED", "ACQUIRED", "RELEASED");
+  await saw("HELD", "RELEASED", "ACQUIRED", "RELEASED");
   assert.match(events[2]?.lock?.owner?.operationId ?? "", /^[0-9A-Z]{26}\.\d+$/);
   assert.equal(events[2]?.lock?.clientLock, false);
 });
