@@ -13,7 +13,7 @@ export PATH := $(bin):$(path_outside)
 # Set only for recipes, and looked up there: `make help` must work before `make setup`.
 redis = export REDIS_SERVER_BIN="$$(scripts/ensure-redis.sh)"
 
-.PHONY: help setup build generate vendor check check-lint check-types check-protos test crash plants sim coverage mutate run demo bench clean
+.PHONY: help setup build generate vendor check check-lint check-types check-protos test crash plants sim coverage mutate run demo bench bench-locks clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -79,6 +79,10 @@ demo: build ## show the story on a real tree
 # Small overwrites only, for now; SAFEFILE_BENCH_DIR puts the volumes elsewhere, SAFEFILE_BENCH_WHERE says where that is.
 bench: build ## measure durable overwrites against a hand-written loop and a bare echo
 	@$(redis) && exec node dist/bench/main.js
+
+# etcd is built from the Go module proxy where there is Go, and left out where there is none.
+bench-locks: build ## measure leases against npm redlock, etcd and a bare SET NX
+	@etcd="$$(scripts/etcd.sh)"; $(redis) && SAFEFILE_BENCH_ETCD="$$etcd" exec node dist/bench/locks/main.js
 
 clean: ## remove what was built; packages, ./data and ./.tools stay
 	@rm -rf dist clients/typescript/dist clients/cli/dist

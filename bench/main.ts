@@ -1,6 +1,6 @@
 /** `make bench`: durable 4 KiB overwrites, ours against what people write by hand and against a bare echo, in one run. */
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { cpus, release, tmpdir, totalmem } from "node:os";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { SafefileClient } from "@safefile/client";
 import { Cleanup } from "../test/cluster/cleanup.js";
@@ -9,6 +9,7 @@ import { startReplica } from "../test/cluster/replica.js";
 import { type Contender, median, rate } from "./contender.js";
 import { echo } from "./echo.js";
 import { handLoop } from "./hand-loop.js";
+import { machine, publish } from "./results.js";
 
 const ROUNDS = Number(process.env.SAFEFILE_BENCH_ROUNDS ?? 5);
 const MS = Number(process.env.SAFEFILE_BENCH_MS ?? 2_000);
@@ -64,21 +65,20 @@ try {
     return `| ${contender.name} | ${cells.join(" | ")} |`;
   };
   const report = [
-    "# Results of `make bench`",
+    "## Durable overwrites (`make bench`)",
     "",
     "Durable 4 KiB overwrites, operations a second: median over interleaved rounds, then the ratio to the hand loop of the",
     "same round (median, least–most). Load generator, replica and Redis (append-only, fsync) share the processors.",
     "",
-    `${new Date().toISOString().slice(0, 10)}, Node ${process.version}, Linux ${release()}, ${cpus().length} × ${cpus()[0]?.model.trim()},`,
-    `${Math.round(totalmem() / 2 ** 30)} GiB, ${ROUNDS} rounds of ${MS} ms, directory ${process.env.SAFEFILE_BENCH_WHERE ?? "of the system"}.`,
+    `${machine()},`,
+    `${ROUNDS} rounds of ${MS} ms, directory ${process.env.SAFEFILE_BENCH_WHERE ?? "of the system"}.`,
     "",
     `| concurrency | ${CONCURRENCIES.join(" | ")} |`,
     `|---|${CONCURRENCIES.map(() => "---|").join("")}`,
     ...contenders.map(row),
     "",
   ].join("\n");
-  await writeFile(new URL("../../bench/RESULTS.md", import.meta.url), report);
-  process.stdout.write(report);
+  await publish(report);
 } finally {
   await cleanup.end();
 }

@@ -147,22 +147,15 @@ export class Leases {
   async acquire(request: LeaseRequest): Promise<LeaseHold> {
     const entry = this.entryOf(request);
     const waiter = new Waiter(entry, this.quorum.majority);
-    const timeout = new AbortController();
-    const timer = setTimeout(() => timeout.abort(), request.waitMs);
-    const signal = AbortSignal.any([request.signal, timeout.signal]);
     const path = soloPath(entry);
     this.waiters.set(entry.id, waiter);
     if (path) this.lines.join(path, waiter);
     try {
-      return await this.wait(waiter, path, { ...request, signal });
+      return await this.wait(waiter, path, request);
     } catch (error) {
       this.giveUp(waiter, path);
-      if (!timeout.signal.aborted || error !== timeout.signal.reason) throw error;
-      if (waiter.unavailable) throw new LockUnavailableError({ path: request.path }, waiter.unavailable);
-      const waitedMs = performance.now() - waiter.sinceMs;
-      throw new LockTimeoutError({ path: request.path, waitedMs, holder: holderOf(waiter.waitedFor) });
+      throw error;
     } finally {
-      clearTimeout(timer);
       this.waiters.delete(entry.id);
       if (waiter.hasAsked) this.askers -= 1;
     }
@@ -187,18 +180,21 @@ export class Leases {
   }
 
   private async wait(waiter: Waiter, path: FilePath | undefined, request: LeaseRequest): Promise<LeaseHold> {
-    const { signal } = request;
+    const { signal, waitMs } = request;
     for (;;) {
       if (waiter.failure) throw waiter.failure;
       signal.throwIfAborted();
       const { handed } = waiter;
       if (handed && handed.remainingMs > 0) return this.use(waiter, path, handed);
       if (handed && path) this.refuse(waiter, path, handed);
-      if (path && !this.lines.mayAsk(path, waiter)) await waiter.sleep(Number.POSITIVE_INFINITY, signal);
-      else {
-        const held = await this.ask(waiter, request);
-        if (held) return this.use(waiter, path, held);
-      }
+      const mayAsk = path === undefined || this.lines.mayAsk(path, waiter);
+      const held = mayAsk ? await this.ask(waiter, request) : undefined;
+      if (held) return this.use(waiter, path, held);
+      const waitedMs = performance.now() - waiter.sinceMs;
+      if (waitedMs >= waitMs && !waiter.handed) throw timeoutOf(waiter, request.path, waitedMs);
+      // Jitter, so that replicas that lost the same race do not meet again.
+      const againMs = mayAsk ? this.lookMs * (0.5 + Math.random() / 2) : Number.POSITIVE_INFINITY;
+      await waiter.sleep(Math.min(waitMs - waitedMs, againMs), signal);
       waiter.arm();
     }
   }
@@ -210,14 +206,14 @@ export class Leases {
     this.lines.pass(path, handed);
   }
 
-  /** Asks the servers once, and sleeps when it is not our turn. */
-  private async ask(waiter: Waiter, { path, waitMs, signal }: LeaseRequest): Promise<Held | undefined> {
+  /** Asks the servers once. */
+  private async ask(waiter: Waiter, { path, waitMs }: LeaseRequest): Promise<Held | undefined> {
     const { entry } = waiter;
     this.lines.yieldTo(entry);
     if (!waiter.hasAsked) this.askers += 1;
     waiter.hasAsked = true;
-    const lookMs = this.lookMs;
-    const vote = await this.quorum.acquire(entry, waitMs > 0 ? queueMs({ ...this.limits, wakeUpMsMax: lookMs }) : 0);
+    const queuedMs = waitMs > 0 ? queueMs({ ...this.limits, wakeUpMsMax: this.lookMs }) : 0;
+    const vote = await this.quorum.acquire(entry, queuedMs);
     if (vote.is === "granted") return this.hold(waiter, vote, path);
     if (vote.is === "silent") throw new LockUnavailableError({ path }, vote.error);
     if (vote.is === "lost") throw new LockLostError({ path });
@@ -226,9 +222,6 @@ export class Leases {
       waiter.mayBeInCircle = vote.parties;
       waiter.waitedFor = vote.blocker?.entry.owner ?? waiter.waitedFor;
     }
-    const leftMs = Math.max(1, waitMs - (performance.now() - waiter.sinceMs));
-    // Jitter, so that replicas that lost the same race do not meet again.
-    await waiter.sleep(Math.min(leftMs, lookMs * (0.5 + Math.random() / 2)), signal);
     return undefined;
   }
 
@@ -355,4 +348,10 @@ function holderOf(owner: Owner | undefined): string | undefined {
   const { name, operation, incarnation, isClientLock } = owner;
   if (isClientLock) return name === "" ? "a client's lock" : `the lock of ${name}`;
   return `operation ${operation} of replica ${incarnation}`;
+}
+
+/** What is to be said to somebody who has waited long enough. */
+function timeoutOf({ unavailable, waitedFor }: Waiter, path: string, waitedMs: number): Error {
+  if (unavailable) return new LockUnavailableError({ path }, unavailable);
+  return new LockTimeoutError({ path, waitedMs, holder: holderOf(waitedFor) });
 }

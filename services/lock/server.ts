@@ -71,6 +71,7 @@ export class LockServer {
   private readonly clock = new Clock();
   /** The time for which it may not vote, by name, and when that was first seen by the monotonic clock. */
   private waiting = { since: "", fromMs: 0 };
+  private isGathering = false;
 
   constructor(
     readonly url: string,
@@ -163,7 +164,20 @@ export class LockServer {
     return reply;
   }
 
+  /** Commands of one turn of the event loop go out in one piece: each piece is a system call here and one there. */
+  private gather(): void {
+    const { stream } = this.client;
+    if (this.isGathering || !stream?.cork) return;
+    this.isGathering = true;
+    stream.cork();
+    process.nextTick(() => {
+      this.isGathering = false;
+      stream.uncork();
+    });
+  }
+
   private async evaluate(verb: Verb, args: (string | number)[]): Promise<Reply> {
+    this.gather();
     try {
       return (await this.client.evalsha(SHA1, 1, this.prefix, verb, ...args)) as unknown as Reply;
     } catch (error) {

@@ -65,16 +65,15 @@ export class Waiter {
     if (this.isWoken || signal.aborted) return;
     this.hasSlept = true;
     await new Promise<void>((resolve) => {
-      const timer = msMax === Number.POSITIVE_INFINITY ? undefined : setTimeout(resolve, msMax);
       const end = (): void => {
         clearTimeout(timer);
         signal.removeEventListener("abort", end);
         this.wake = undefined;
         resolve();
       };
+      const timer = setTimeout(end, msMax);
       this.wake = end;
       signal.addEventListener("abort", end, { once: true });
-      if (timer) timer.unref?.();
     });
   }
 }
