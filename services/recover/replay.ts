@@ -82,9 +82,17 @@ export class Replay {
     return replayed;
   }
 
-  /** Whether nothing can have been acknowledged on this volume before this start of the host. */
+  /**
+   * Whether nothing can have been acknowledged on this volume before this start of the host: it knows no generation, and
+   * nobody from another start. One that says nothing of itself yet is just beginning.
+   */
   private async isNew(newest: number): Promise<boolean> {
-    return newest === 0 && (await this.incarnationsBefore()).size === 0;
+    if (newest > 0) return false;
+    for (const incarnation of await this.journals.incarnations()) {
+      const identity = await identityOf(this.volume, incarnation);
+      if (identity && identity.bootId !== this.volume.bootId) return false;
+    }
+    return true;
   }
 
   private async run(): Promise<Replayed> {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readdir, rm } from "node:fs/promises";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { test } from "node:test";
 import { type Core, ioError, World } from "./core.js";
@@ -42,4 +42,16 @@ test("I1: a volume that lost its generations is replayed all the same", async (t
   await rm(file);
   const after = await world.core({ bootId: "another" });
   assert.equal((await after.replay.runIfNeeded())?.republished, 1);
+});
+
+test("a volume that two replicas begin at once is new to both (was: one that had said nothing of itself yet was taken for one from before, and ended)", async (t) => {
+  const world = await World.start(t);
+  const first = await world.core();
+  const control = path.join(world.root, ".safefile");
+  const beginning = "01KDVDNA000000000000000000";
+  await writeFile(path.join(control, "incarnations", beginning), "");
+  await mkdir(path.join(control, "staging", beginning));
+  await mkdir(path.join(control, "journal", beginning));
+  assert.equal(await first.replay.runIfNeeded(), undefined);
+  assert.deepEqual(await readdir(path.join(control, "closed")), []);
 });
