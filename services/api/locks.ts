@@ -67,7 +67,7 @@ export class Locks {
     const { lock, waitedMs } = await this.locks.acquire({
       ...{ targets, ttlMs, waitMs, priority, requestId, name, labels, traceId, signal },
       requestSha256: createHash("sha256").update(essence).digest("hex"),
-      party: session || name,
+      party: session,
     });
     return create(AcquireLockResponseSchema, {
       lock: toHeldLock(this.volumeName, lock),

@@ -42,6 +42,7 @@ test("a span that was exported is there with its attributes as plain values", as
     endNs: 1700000000000000003n,
     attributes: { "safefile.operation": "01J.1", "safefile.bytes": 4096, "safefile.paths": ["a"] },
     events: [],
+    links: [],
     status: { code: 2, message: "fenced" },
     resource: { "service.name": "safefile" },
   });

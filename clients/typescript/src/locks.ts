@@ -40,7 +40,7 @@ export interface LockOptions extends CallOptions {
   readonly requestId?: string;
   /** What the caller calls itself, for people. */
   readonly owner?: string;
-  /** The same for all locks that are held together, so that circles of waits are found. `owner` unless given. */
+  /** The same for all locks that are held together, so that circles of waits are found. */
   readonly session?: string;
   /** Kept with the lock, for people. No secrets. */
   readonly labels?: Readonly<Record<string, string>>;

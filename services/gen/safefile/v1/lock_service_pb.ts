@@ -352,8 +352,8 @@ export type AcquireLockRequest = Message<"safefile.v1.AcquireLockRequest"> & {
 
   /**
    * Whose lock it is, where one waits while it holds others: calls with the same session are one party in the
-   * wait graph, so that circles between them are found. At most 128 characters. Empty means `owner_name`; when
-   * that is empty, too, the lock is a party of its own.
+   * wait graph, so that circles between them are found. At most 128 characters. Empty means that the lock is a
+   * party of its own: then a circle that it is part of ends with LOCK_TIMEOUT only.
    *
    * @generated from field: string session = 9;
    */
