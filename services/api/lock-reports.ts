@@ -136,13 +136,14 @@ export class LockReports {
     for await (const event of this.parts.feed.watch(resumeToken !== "", signal, isWanted)) yield this.messageOf(event);
   }
 
-  private messageOf({ kind, line, record, reason = "", token }: ToldEvent) {
-    const isWaiter = kind === "WAIT_STARTED" || kind === "WAIT_ENDED";
+  private messageOf({ kind, line, record, reason = "", parties, token }: ToldEvent) {
+    const isWaiter = kind === "WAIT_STARTED" || kind === "WAIT_ENDED" || kind === "DEADLOCK";
     return create(WatchLocksResponseSchema, {
       resumeToken: token,
       kind: LockEventKind[kind],
       eventTime: timestampFromMs(Date.now()),
       ...(line && (isWaiter ? { waiter: toWaiter(this.volumeName, line, 0) } : { lock: this.lockOf(line, record) })),
+      ...(parties && { cycle: { partyIds: [...parties], victimPartyId: parties[0] ?? "" } }),
       reason,
     });
   }

@@ -76,6 +76,9 @@ interface Step {
 
 /** Of those who wait in a circle, this one gives way. `circle` begins with it; each waits for what the next has. */
 export class LockDeadlockError extends LockError {
+  /** Who is in the circle, each waiting for the next; the first gives way. */
+  readonly parties: readonly string[];
+
   constructor({ circle }: { circle: readonly Step[] }) {
     const [own] = circle;
     const path = own?.path ?? "";
@@ -97,6 +100,7 @@ export class LockDeadlockError extends LockError {
         retryAfterMs: 100,
       },
     );
+    this.parties = circle.slice(0, STEPS_MAX).map(({ party }) => party);
   }
 }
 

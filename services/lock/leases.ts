@@ -1,12 +1,18 @@
 import { randomBytes } from "node:crypto";
 import { Redis, type RedisOptions } from "ioredis";
-import { ArgumentInvalidError, LockLostError, LockTimeoutError, LockUnavailableError } from "../errors/index.js";
+import {
+  ArgumentInvalidError,
+  LockDeadlockError,
+  LockLostError,
+  LockTimeoutError,
+  LockUnavailableError,
+} from "../errors/index.js";
 import type { LeaseId, OperationId } from "../model/operation.js";
 import type { FilePath } from "../model/path.js";
 import type { Entry, Owner } from "./entry.js";
 import { Held } from "./held.js";
 import { Lines, soloPath } from "./lines.js";
-import { type Granted, Quorum } from "./quorum.js";
+import { type EndOf, type Granted, Quorum } from "./quorum.js";
 import { LockServer, type Safety, type ServerLimits } from "./server.js";
 import { normalised, type Target } from "./target.js";
 import { Waiter } from "./waiter.js";
@@ -289,7 +295,7 @@ export class Leases {
     const { entry, handed, hasAsked } = waiter;
     if (path && handed) this.lines.pass(path, handed);
     else if (path) this.lines.leave(path, waiter, undefined);
-    if (hasAsked) this.tell(this.quorum.release(entry.id, entry.targets, "leaves"));
+    if (hasAsked) this.tell(this.quorum.release(entry.id, entry.targets, endOf(waiter)));
   }
 
   private giveBack(held: Held): void {
@@ -354,4 +360,10 @@ function holderOf(owner: Owner | undefined): string | undefined {
 function timeoutOf({ unavailable, waitedFor }: Waiter, path: string, waitedMs: number): Error {
   if (unavailable) return new LockUnavailableError({ path }, unavailable);
   return new LockTimeoutError({ path, waitedMs, holder: holderOf(waitedFor) });
+}
+
+/** Whoever has to give way says so, for those who watch. */
+function endOf({ failure }: Waiter): EndOf {
+  if (!(failure instanceof LockDeadlockError)) return "leaves";
+  return `circles.${Buffer.from(JSON.stringify(failure.parties)).toString("base64url")}`;
 }

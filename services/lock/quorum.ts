@@ -23,6 +23,9 @@ export interface Granted {
   readonly wanted: number | undefined;
 }
 
+/** Why something is forgotten, as the servers tell those who watch; what comes after a dot is base64url. */
+export type EndOf = "releases" | "leaves" | "breaks" | `circles.${string}`;
+
 /** What a majority of the servers said. */
 export type Vote =
   | Granted
@@ -178,7 +181,7 @@ export class Quorum {
   }
 
   /** Forgets `id` everywhere, whether it held or waited. Whether a majority knows by now. */
-  async release(id: LeaseId, targets: readonly Target[], why: "releases" | "leaves" | "breaks"): Promise<boolean> {
+  async release(id: LeaseId, targets: readonly Target[], why: EndOf): Promise<boolean> {
     const text = JSON.stringify(tuplesOf(targets));
     const answers = await Promise.allSettled(this.servers.map((server) => server.ask("release", id, why, text, 0)));
     return answers.filter(({ status }) => status === "fulfilled").length >= this.majority;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { LockService, type SafefileClient } from "@safefile/client";
+import { setTimeout as sleep } from "node:timers/promises";
+import { LockEventKind, LockService, type SafefileClient } from "@safefile/client";
 import { acquire, Cluster, exclusive, reasonOf, release, writeUnder } from "./locking.js";
 
 const cluster = new Cluster();
@@ -14,6 +15,12 @@ before(async () => {
 after(() => cluster.cleanup.end());
 
 test("two sessions that wait for each other at two replicas: the younger gives way, and is told why", async () => {
+  const stop = new AbortController();
+  const circles: string[][] = [];
+  const watching = (async () => {
+    for await (const { kind, cycle } of one.locks.watch({ path: "d1", signal: stop.signal }))
+      if (kind === LockEventKind.DEADLOCK) circles.push(cycle?.partyIds ?? []);
+  })().catch(() => undefined);
   const a = await acquire(one, [exclusive("d1/a")], { session: "older" });
   const b = await acquire(two, [exclusive("d1/b")], { session: "younger" });
   const [elder, younger] = [
@@ -25,6 +32,10 @@ test("two sessions that wait for each other at two replicas: the younger gives w
   const got = await elder;
   assert.equal(got.targets[0]?.target?.path, "d1/b");
   for (const lock of [a, got]) await release(one, lock);
+  while (circles.length === 0) await sleep(5);
+  stop.abort();
+  await watching;
+  assert.deepEqual(circles, [["younger", "older"]]);
 });
 
 test("a change under a lock is part of its session's circle, and the graph shows the circle", async () => {

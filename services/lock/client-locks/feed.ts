@@ -14,6 +14,7 @@ export type LockEventKind =
   | "BROKEN"
   | "WAIT_STARTED"
   | "WAIT_ENDED"
+  | "DEADLOCK"
   | "GAP"
   | "HEARTBEAT";
 
@@ -22,6 +23,8 @@ export interface LockEvent {
   readonly kind: LockEventKind;
   readonly line?: Line;
   readonly reason?: string;
+  /** Who was in the circle; the first gave way. */
+  readonly parties?: readonly string[];
 }
 
 export interface LockFeedLimits {

@@ -137,12 +137,16 @@ export class Tracker implements EventListener {
     if (!known) return;
     known.grantedMs.delete(server);
     known.waitsAt.delete(server);
-    const [why, reason = ""] = what.split(".", 2);
+    const [why, more = ""] = what.split(".", 2);
+    const reason = Buffer.from(more, "base64url").toString();
     const { state, line } = known;
     if (state === "holding") {
       this.known.delete(id);
-      if (why === "breaks") this.tell({ kind: "BROKEN", line, reason: Buffer.from(reason, "base64url").toString() });
+      if (why === "breaks") this.tell({ kind: "BROKEN", line, reason });
       else this.tell({ kind: why === "ends" ? "EXPIRED" : "RELEASED", line });
+    } else if (why === "circles") {
+      this.known.delete(id);
+      this.tell({ kind: "DEADLOCK", line, parties: partiesOf(reason) });
     } else if (why === "leaves" || known.grantedMs.size + known.waitsAt.size === 0) {
       this.known.delete(id);
       if (state === "waiting") this.tell({ kind: "WAIT_ENDED", line });
@@ -204,5 +208,15 @@ export class Tracker implements EventListener {
     known.line = line;
     known.state = line.state;
     known.missing = 0;
+  }
+}
+
+/** Redis is untrusted input. */
+function partiesOf(text: string): string[] {
+  try {
+    const parties: unknown = JSON.parse(text);
+    return Array.isArray(parties) ? parties.filter((party) => typeof party === "string") : [];
+  } catch {
+    return [];
   }
 }
