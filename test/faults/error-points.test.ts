@@ -8,7 +8,7 @@ import { Site, type Victim } from "./site.js";
 
 const COUNTED = { at: Number.POSITIVE_INFINITY, do: "count" } as const;
 /** Of all points, how many are run; a prime, so that the sample meets every call and every error of the table. */
-const SAMPLE = 17;
+const SAMPLE = 29;
 const LANES = 2;
 
 describe("an error at every call", { concurrency: LANES, timeout: 3_600_000 }, () => {

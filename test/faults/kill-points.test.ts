@@ -11,7 +11,7 @@ const COUNTED = { at: Number.POSITIVE_INFINITY, do: "count" } as const;
 const LANES = 2;
 const MISSED_MAX = 5;
 /** Unless points are asked for, one of so many is run, beginning elsewhere for each operation. */
-const SAMPLE = 6;
+const SAMPLE = 9;
 const isSample = process.env.SAFEFILE_TEST_POINTS === undefined;
 
 describe("killed at every call", { concurrency: LANES, timeout: 3_600_000 }, () => {
