@@ -62,3 +62,8 @@ export interface DrainOptions extends CallOptions {
   /** How long changes under way may take. The server's default unless given. */
   readonly drainWaitMs?: number;
 }
+
+/** The part that is asked for, as requests have it. */
+export function rangeOf({ offset, limit }: ReadOptions): { offset: bigint; limit: bigint } {
+  return { offset: BigInt(offset ?? 0), limit: BigInt(limit ?? 0) };
+}

@@ -6,15 +6,16 @@ import { type CallOptions, type ChangeOptions, mutationOptions } from "./call-op
 import { type Change, DATA_BYTES_MAX, present } from "./change.js";
 import { type CallContext, Channel } from "./channel.js";
 import type { UploadSource } from "./chunks.js";
-import type {
-  ClientOptions,
-  DrainOptions,
-  IncidentsOptions,
-  ListOptions,
-  ReadOptions,
-  RemoveOptions,
-  WholeReadOptions,
-  WriteOptions,
+import {
+  type ClientOptions,
+  type DrainOptions,
+  type IncidentsOptions,
+  type ListOptions,
+  type ReadOptions,
+  type RemoveOptions,
+  rangeOf,
+  type WholeReadOptions,
+  type WriteOptions,
 } from "./client-options.js";
 import { Download } from "./download.js";
 import {
@@ -51,6 +52,7 @@ import {
   makeDirectory,
   move,
 } from "./moves.js";
+import { pages } from "./pages.js";
 import { type RestoreOptions, restoreRequest, type WatchOptions, watchRestore } from "./restore.js";
 import { RETRY_DEFAULT } from "./retry.js";
 import { type Transacted, type TransactionOptions, type TransactionSource, transaction } from "./transaction.js";
@@ -102,12 +104,8 @@ export class SafefileClient {
   async *list(path = "", options: ListOptions = {}): AsyncGenerator<FileInfo> {
     const { recursive = false, pageSize = PAGE_SIZE } = options;
     const request = { volume: this.#volume(options), path, recursive, pageSize };
-    for (let pageToken = ""; ; ) {
-      const page = await this.call(FileOpsService.method.listFiles, { ...request, pageToken }, options);
-      yield* page.files;
-      pageToken = page.nextPageToken;
-      if (pageToken === "") return;
-    }
+    const ask = (pageToken: string) => this.call(FileOpsService.method.listFiles, { ...request, pageToken }, options);
+    for await (const page of pages(ask)) yield* page.files;
   }
 
   /** A whole small file at once. */
@@ -252,12 +250,9 @@ export class SafefileClient {
   /** The revisions of a path, newest first, over all pages. */
   async *revisions(path: string, options: Omit<ListOptions, "recursive"> = {}): AsyncGenerator<Revision> {
     const request = { volume: this.#volume(options), path, pageSize: options.pageSize ?? PAGE_SIZE };
-    for (let pageToken = ""; ; ) {
-      const page = await this.call(RecoveryService.method.listRevisions, { ...request, pageToken }, options);
-      yield* page.revisions;
-      pageToken = page.nextPageToken;
-      if (pageToken === "") return;
-    }
+    const ask = (pageToken: string) =>
+      this.call(RecoveryService.method.listRevisions, { ...request, pageToken }, options);
+    for await (const page of pages(ask)) yield* page.revisions;
   }
 
   /** The content of a revision at once. 0 is the newest. */
@@ -308,12 +303,9 @@ export class SafefileClient {
   async *incidents(options: IncidentsOptions = {}): AsyncGenerator<Incident> {
     const { unresolvedOnly = false, pageSize = PAGE_SIZE } = options;
     const request = { volume: this.#volume(options), unresolvedOnly, pageSize };
-    for (let pageToken = ""; ; ) {
-      const page = await this.call(RecoveryService.method.listIncidents, { ...request, pageToken }, options);
-      yield* page.incidents;
-      pageToken = page.nextPageToken;
-      if (pageToken === "") return;
-    }
+    const ask = (pageToken: string) =>
+      this.call(RecoveryService.method.listIncidents, { ...request, pageToken }, options);
+    for await (const page of pages(ask)) yield* page.incidents;
   }
 
   /** Incidents as they happen, from now or a token on, also across a restart of the server. Ends with its signal. */
@@ -401,8 +393,4 @@ export class SafefileClient {
   #volume({ volume }: CallOptions): string {
     return volume ?? this.#options.volume ?? "";
   }
-}
-
-function rangeOf({ offset, limit }: ReadOptions): { offset: bigint; limit: bigint } {
-  return { offset: BigInt(offset ?? 0), limit: BigInt(limit ?? 0) };
 }
