@@ -65,6 +65,7 @@ export async function upload(
   const retry = settings.channel.retry();
   // Somebody else's beginning can only be asked for: a first chunk beyond it is answered with how much there is.
   let offset = options.uploadId !== undefined && replayable ? (settings.sizeBytes ?? Number.MAX_SAFE_INTEGER) : 0;
+  // The most it ever held: a service that forgets and learns the same bytes again makes no progress.
   let heldBytes = 0;
   let fruitless = 0;
   for (;;) {
@@ -78,7 +79,7 @@ export async function upload(
         fruitless = named > heldBytes ? 0 : fruitless + 1;
         // The last failure was followed by progress, so the next one is a first one again.
         if (named > heldBytes) retry.reset();
-        heldBytes = named;
+        heldBytes = Math.max(heldBytes, named);
         offset = named;
         if (named > 0) options.onResumed?.(named);
         continue;

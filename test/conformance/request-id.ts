@@ -1,0 +1,16 @@
+import { type DescMethod, fromBinary } from "@bufbuild/protobuf";
+
+interface Identified {
+  readonly requestId?: unknown;
+  readonly options?: { readonly requestId?: string };
+  readonly part?: { readonly value?: unknown };
+}
+
+/** The request's id, wherever this RPC has it. */
+export function requestIdOf(method: DescMethod, bytes: Buffer): string | undefined {
+  let message = fromBinary(method.input, bytes) as Identified;
+  // An upload begins with its header.
+  if (message.part !== undefined) message = (message.part.value ?? {}) as Identified;
+  if (typeof message.requestId === "string" && message.requestId !== "") return message.requestId;
+  return message.options?.requestId || undefined;
+}
