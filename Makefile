@@ -13,7 +13,7 @@ export PATH := $(bin):$(path_outside)
 # Set only for recipes, and looked up there: `make help` must work before `make setup`.
 redis = export REDIS_SERVER_BIN="$$(scripts/ensure-redis.sh)"
 
-.PHONY: help setup build generate vendor check check-lint check-types check-protos test crash plants sim coverage mutate run demo bench bench-locks clean
+.PHONY: help setup build generate vendor check check-lint check-types check-protos test conformance crash plants sim coverage mutate run demo bench bench-locks clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -52,6 +52,10 @@ check-protos: setup ## lint, format, breaking changes and drift of generated cod
 # Counts of the long tests: SAFEFILE_TEST_KILLS (20), SAFEFILE_TEST_ZOMBIES (10). One file: make test TESTS=test/lock
 test: build ## run all tests, or those whose path holds $TESTS
 	@$(redis) && node scripts/test.mjs $(TESTS)
+
+# LANGUAGES=go,rust for some; PLANTS=all plants each case's bug for each language, too.
+conformance: build ## run one table of cases with the clients of all languages
+	@$(redis) && $(if $(LANGUAGES),SAFEFILE_TEST_LANGUAGES="$(LANGUAGES)") $(if $(PLANTS),SAFEFILE_TEST_PLANTS="$(PLANTS)") node scripts/test.mjs test/conformance
 
 # KILLS, ZOMBIES, COMMITS, CUTS (for each of FILE_SYSTEMS, as ext4,xfs,btrfs) say how much; POINTS=all, every error at every call.
 crash_counts = $(foreach name,KILLS ZOMBIES COMMITS CUTS FILE_SYSTEMS POINTS,$(if $($(name)),SAFEFILE_TEST_$(name)="$($(name))"))

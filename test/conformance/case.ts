@@ -18,6 +18,8 @@ const callSchema = z.strictObject({
   /** Goes on without waiting; `join` waits. Needs `as`. */
   later: z.boolean().default(false),
   expect: expected.default({}),
+  /** Is asked again until it is so: for what comes by itself, at no time that could be named. */
+  eventually: z.boolean().default(false),
   /** It must fail, like this. */
   error: expected.optional(),
 });

@@ -15,7 +15,7 @@ export interface Language {
   readonly build: readonly string[] | undefined;
   readonly test: readonly string[] | undefined;
   readonly check: readonly string[] | undefined;
-  readonly example: readonly string[];
+  readonly example: readonly string[] | undefined;
 }
 
 /** Each language's folder has one entrance, `dev.sh`. */
@@ -32,7 +32,7 @@ function other(folder: string, name = folder, driver = "driver"): Language {
     build: dev("build"),
     test: name === folder ? dev("test") : undefined,
     check: name === folder ? dev("check") : undefined,
-    example: dev(name === folder ? "example" : `example-${name.slice(folder.length + 1)}`),
+    example: name === folder ? dev("example") : undefined,
   };
 }
 

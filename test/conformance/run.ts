@@ -118,9 +118,22 @@ class Run {
   async #call(step: CallStep): Promise<void> {
     if (step.do !== "open" && step.do !== "golden") await this.#ensure(step.client);
     const args = filled(this.#placed(step.with), this.#variables);
-    const answer = this.driver.tell({ verb: step.do, client: this.#named(step.client), args });
-    if (!step.later) return this.#judge(step.do, await this.#withinTime(answer, step.do), step);
-    this.#later.set(step.as!, { verb: step.do, answer });
+    const ask = () => this.driver.tell({ verb: step.do, client: this.#named(step.client), args });
+    if (step.later) {
+      this.#later.set(step.as!, { verb: step.do, answer: ask() });
+      return;
+    }
+    const endMs = performance.now() + STEP_MS_MAX;
+    for (;;) {
+      const answer = await this.#withinTime(ask(), step.do);
+      try {
+        this.#judge(step.do, answer, step);
+        return;
+      } catch (error) {
+        if (!step.eventually || performance.now() > endMs) throw error;
+        await sleep(POLL_MS);
+      }
+    }
   }
 
   async #ensure(client: string): Promise<void> {
