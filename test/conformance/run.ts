@@ -60,6 +60,10 @@ class Run {
     if (plant !== undefined && "on" in plant) for (const proxy of this.#both) proxy.misbehave(plant);
   }
 
+  get #id(): string {
+    return this.directory.replaceAll("/", ":");
+  }
+
   get #both(): readonly FaultyProxy[] {
     return [this.#proxies.a, this.#proxies.b];
   }
@@ -117,7 +121,7 @@ class Run {
 
   async #call(step: CallStep): Promise<void> {
     if (step.do !== "open" && step.do !== "golden") await this.#ensure(step.client);
-    const args = filled(this.#placed(step.with), this.#variables);
+    const args = this.#placed(filled(step.with, this.#variables));
     const ask = () => this.driver.tell({ verb: step.do, client: this.#named(step.client), args });
     if (step.later) {
       this.#later.set(step.as!, { verb: step.do, answer: ask() });
@@ -238,6 +242,8 @@ class Run {
   #placed(value: unknown, name = ""): unknown {
     if (typeof value === "string") {
       if (name === "file") return path.join(GOLDEN, this.#golden || value);
+      // An id stands for one intention on the whole volume.
+      if (name === "requestId" || name === "uploadId") return `${this.#id}:${value}`;
       if (!["path", "target", "targetPath"].includes(name) || /^\$|^\//.test(value)) return value;
       return value === "." ? this.directory : `${this.directory}/${value}`;
     }
@@ -247,7 +253,8 @@ class Run {
   }
 
   #unplaced<T>(value: T): T {
-    if (typeof value === "string") return value.replaceAll(`${this.directory}/`, "") as T;
+    if (typeof value === "string")
+      return value.replaceAll(`${this.directory}/`, "").replaceAll(`${this.#id}:`, "") as T;
     if (Array.isArray(value)) return value.map((one) => this.#unplaced(one)) as T;
     if (typeof value !== "object" || value === null) return value;
     return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, this.#unplaced(one)])) as T;

@@ -80,8 +80,8 @@ class Driver:
     def __init__(self) -> None:
         self._output = threading.Lock()
         self._clients: dict[str, Client] = {}
-        self._watches: dict[str, Listener] = {}
-        self._held: dict[str, HeldLock] = {}
+        self._watches: dict[tuple[str, str], Listener] = {}
+        self._held: dict[tuple[str, str], HeldLock] = {}
 
     def run(self) -> None:
         threads: list[threading.Thread] = []
@@ -130,27 +130,31 @@ class Driver:
             case "download":
                 return self._download(self._client(name), args)
             case "watch":
-                return self._watch(self._client(name), args)
+                return self._watch(name, args)
             case "watchNext":
-                handle, changes, seconds = args.needed("handle"), args.take("changes", 0), args.seconds("deadlineMs")
+                handle, changes, seconds = (
+                    (name, args.needed("handle")),
+                    args.take("changes", 0),
+                    args.seconds("deadlineMs"),
+                )
                 args.finish()
                 return {"events": messages(self._watches[handle].take(changes, seconds))}
             case "watchStop":
-                handle = args.needed("handle")
+                handle = (name, args.needed("handle"))
                 args.finish()
                 self._watches.pop(handle).stop()
                 return {}
             case "hold":
-                handle, (wishes, given) = args.needed("handle"), lock_wishes(args)
+                handle, (wishes, given) = (name, args.needed("handle")), lock_wishes(args)
                 self._begin(args)
                 held = self._held[handle] = self._client(name).locks.hold(wishes, **given)
                 return {"lockId": held.lock_id, "fencingToken": held.fencing_token}
             case "held":
-                handle = args.needed("handle")
+                handle = (name, args.needed("handle"))
                 args.finish()
                 return {"lost": self._held[handle].lost is not None}
             case "unhold":
-                handle = args.needed("handle")
+                handle = (name, args.needed("handle"))
                 args.finish()
                 return {"released": self._held.pop(handle).release()}
             case "golden":
@@ -190,12 +194,12 @@ class Driver:
                 return {}
             return {"file": message(download.file), "content": found.value()}
 
-    def _watch(self, client: Client, args: Arguments) -> dict[str, Any]:
-        path, handle = args.take("path", ""), args.needed("handle")
+    def _watch(self, name: str, args: Arguments) -> dict[str, Any]:
+        path, handle = args.take("path", ""), (name, args.needed("handle"))
         given = args.given(recursive="recursive", resume_token="resumeToken")
         cancel = args.call().get("cancel")
         self._begin(args)
-        listener = self._watches[handle] = Listener(client.watch(path, cancel=cancel, **given))
+        listener = self._watches[handle] = Listener(self._client(name).watch(path, cancel=cancel, **given))
         listener.first()
         return {}
 

@@ -69,7 +69,9 @@ class UploadState:
             # The last failure was followed by progress, so the next one is a first one again.
             if progressed:
                 self._retry.reset()
-            self._held_bytes = self._offset = named
+            # The most it ever held: one that forgets and learns the same bytes again makes no progress.
+            self._held_bytes = max(self._held_bytes, named)
+            self._offset = named
             if named > 0 and self._on_resumed is not None:
                 self._on_resumed(named)
             return 0.0
