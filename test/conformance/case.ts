@@ -43,6 +43,8 @@ const stepSchema = z.union([
       requestIds: z.number().optional(),
       /** Between the answer to each and the next one. */
       pauseMsAtLeast: z.number().optional(),
+      /** The first piece of the last one, an upload, lies at or behind this offset. */
+      goesOnFrom: z.number().optional(),
       /** Of all their messages together. */
       bytesAtMost: z.number().optional(),
       messagesAtLeast: z.number().optional(),

@@ -6,7 +6,7 @@ import { SERVICES } from "../../services/api/server.js";
 import { alteredMessages, restated, statusOf } from "./altered.js";
 import { type Fault, faultSchema } from "./fault.js";
 import { Relay } from "./relay.js";
-import { requestIdOf } from "./request-id.js";
+import { chunkOffsetOf, requestIdOf } from "./request.js";
 
 const MESSAGE_BYTES_MAX = 16 * 1024 * 1024;
 
@@ -18,6 +18,8 @@ export interface Seen {
   endMs: number | undefined;
   requestId: string | undefined;
   readonly traceparent: string | undefined;
+  /** Of an upload: where its first piece lies. */
+  firstOffset: number | undefined;
   /** Of its messages. */
   bytes: number;
   messages: number;
@@ -123,6 +125,7 @@ export class FaultyProxy {
       endMs: undefined,
       requestId: undefined,
       traceparent: traceparent?.toString(),
+      firstOffset: undefined,
       bytes: 0,
       messages: 0,
     };
@@ -205,6 +208,7 @@ export class FaultyProxy {
     seen.bytes += message.length;
     seen.messages++;
     if (seen.messages === 1) seen.requestId = requestIdOf(method, message);
+    if (seen.messages === 2) seen.firstOffset = chunkOffsetOf(method, message);
   }
 
   #count(message: Buffer, breaks: { leftBytes: number }): void {

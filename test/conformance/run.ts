@@ -188,15 +188,8 @@ class Run {
     const check = (is: boolean, what: string) => {
       if (!is) throw new Failed(`${expected.on}: ${what}`);
     };
-    const {
-      calls,
-      callsAtLeast = 0,
-      requestIds,
-      pauseMsAtLeast = 0,
-      bytesAtMost,
-      messagesAtLeast = 0,
-      traceId,
-    } = expected;
+    const { calls, callsAtLeast = 0, requestIds, pauseMsAtLeast = 0 } = expected;
+    const { goesOnFrom = 0, bytesAtMost, messagesAtLeast = 0, traceId } = expected;
     check(calls === undefined || seen.length === calls, `${seen.length} calls, not ${calls}`);
     check(seen.length >= callsAtLeast, `${seen.length} calls, fewer than ${callsAtLeast}`);
     check(requestIds === undefined || (ids.size === requestIds && !ids.has(undefined)), `${ids.size} request ids`);
@@ -204,6 +197,8 @@ class Run {
       pauses.every((ms) => ms >= pauseMsAtLeast),
       `pauses of ${pauses.map(Math.round)} ms`,
     );
+    const from = seen.at(-1)?.firstOffset ?? 0;
+    check(from >= goesOnFrom, `the last one goes on from ${from}`);
     check(bytesAtMost === undefined || sum("bytes") <= bytesAtMost, `${sum("bytes")} bytes`);
     check(sum("messages") >= messagesAtLeast, `${sum("messages")} messages`);
     const traces = seen.map(({ traceparent }) => traceparent?.split("-")[1] ?? "");
@@ -242,8 +237,8 @@ class Run {
   #placed(value: unknown, name = ""): unknown {
     if (typeof value === "string") {
       if (name === "file") return path.join(GOLDEN, this.#golden || value);
-      // An id stands for one intention on the whole volume.
-      if (name === "requestId" || name === "uploadId") return `${this.#id}:${value}`;
+      // A driver serves several cases at once, and an id stands for one intention on the whole volume.
+      if (["requestId", "uploadId", "handle"].includes(name)) return `${this.#id}:${value}`;
       if (!["path", "target", "targetPath"].includes(name) || /^\$|^\//.test(value)) return value;
       return value === "." ? this.directory : `${this.directory}/${value}`;
     }

@@ -39,7 +39,7 @@ final class Failures {
         return found.with(outcome, Map.of("request_id", requestId));
     }
 
-    /** The caller ended the call before anything was sent. */
+    /** The caller ended the call before anything was sent that could be committed. */
     static SafefileException cancelledBefore(String requestId) {
         Throwable cause = Context.current().cancellationCause();
         SafefileException error =

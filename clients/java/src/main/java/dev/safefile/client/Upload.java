@@ -49,7 +49,8 @@ record Upload(
                     fruitless = offset > heldBytes ? 0 : fruitless + 1;
                     // The last failure was followed by progress, so the next one is a first one again.
                     if (offset > heldBytes) retry.reset();
-                    heldBytes = offset;
+                    // The most it ever held: one that forgets and learns the same bytes again makes no progress.
+                    heldBytes = Math.max(heldBytes, offset);
                     if (offset > 0) onResumed.accept(offset);
                     continue;
                 }

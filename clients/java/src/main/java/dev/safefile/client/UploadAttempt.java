@@ -54,6 +54,12 @@ final class UploadAttempt {
             ended = !call.isAnswered();
             call.end();
             return answer();
+        } catch (IOException failure) {
+            // An interrupt of a thread that reads a file is told as a failure of the file.
+            if (!Failures.isCancelled()) throw failure;
+            SafefileException cancelled = Failures.cancelledBefore(upload.requestId());
+            cancelled.addSuppressed(failure);
+            throw cancelled;
         } finally {
             // A source that failed may not commit what came before. Nothing that has been answered is cancelled by
             // this.

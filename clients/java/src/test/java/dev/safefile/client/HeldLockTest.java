@@ -26,8 +26,10 @@ import org.junit.jupiter.api.Test;
 
 class HeldLockTest {
     private final AtomicInteger releases = new AtomicInteger();
+    private final AtomicInteger losses = new AtomicInteger();
     private final CountDownLatch renewals = new CountDownLatch(4);
     private volatile StatusOfRenewals state = StatusOfRenewals.FINE;
+    private Duration ttl = Duration.ofMillis(600);
     private FakeServer fake;
 
     private enum StatusOfRenewals {
@@ -37,15 +39,17 @@ class HeldLockTest {
     }
 
     private final class Service extends LockServiceGrpc.LockServiceImplBase {
-        private final Lock lock = Lock.newBuilder()
-                .setLockId("l")
-                .setRemaining(Protos.duration(Duration.ofMillis(600)))
-                .addTargets(HeldTarget.newBuilder().setFencingToken(5))
-                .build();
+        private Lock lock() {
+            return Lock.newBuilder()
+                    .setLockId("l")
+                    .setRemaining(Protos.duration(ttl))
+                    .addTargets(HeldTarget.newBuilder().setFencingToken(5))
+                    .build();
+        }
 
         @Override
         public void acquireLock(AcquireLockRequest request, StreamObserver<AcquireLockResponse> answer) {
-            answer.onNext(AcquireLockResponse.newBuilder().setLock(lock).build());
+            answer.onNext(AcquireLockResponse.newBuilder().setLock(lock()).build());
             answer.onCompleted();
         }
 
@@ -54,10 +58,13 @@ class HeldLockTest {
             renewals.countDown();
             switch (state) {
                 case FINE -> {
-                    answer.onNext(RenewLockResponse.newBuilder().setLock(lock).build());
+                    answer.onNext(RenewLockResponse.newBuilder().setLock(lock()).build());
                     answer.onCompleted();
                 }
-                case LOST -> answer.onError(FakeServer.error(Status.Code.ABORTED, "LOCK_LOST", Map.of()));
+                case LOST -> {
+                    losses.incrementAndGet();
+                    answer.onError(FakeServer.error(Status.Code.ABORTED, "LOCK_LOST", Map.of()));
+                }
                 case UNANSWERED -> {}
             }
         }
@@ -97,9 +104,12 @@ class HeldLockTest {
 
     @Test
     void whoeverHoldsItIsToldThatItIsLost() throws Exception {
+        ttl = Duration.ofSeconds(6);
         try (HeldLock held = fake.client.locks().hold("a")) {
             state = StatusOfRenewals.LOST;
             awaitCancelled(held);
+            // At once, and not when its time ran out.
+            assertEquals(1, losses.get());
             assertEquals(
                     "LOCK_LOST",
                     assertThrows(SafefileException.class, held::check).reason().orElseThrow());

@@ -20,6 +20,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.SequenceInputStream;
+import java.nio.channels.ClosedByInterruptException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -187,6 +188,18 @@ class UploadTest {
         assertEquals("the disk is gone", error.getMessage());
         cancelled.await();
         assertFalse(committed);
+    }
+
+    @Test
+    void anInterruptWhileTheSourceIsReadCancels() {
+        UploadSource interrupted = UploadSource.of(() -> {
+            Thread.currentThread().interrupt();
+            throw new ClosedByInterruptException();
+        });
+        var error = assertThrows(SafefileException.class, () -> fake.client.upload("a", interrupted));
+        assertTrue(Thread.interrupted());
+        assertEquals(Status.Code.CANCELLED, error.code());
+        assertEquals(Outcome.NOT_COMMITTED, error.outcome().orElseThrow());
     }
 
     @Test

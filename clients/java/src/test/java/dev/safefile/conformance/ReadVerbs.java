@@ -9,6 +9,7 @@ import dev.safefile.client.Watch;
 import dev.safefile.v1.OverwritePolicy;
 import dev.safefile.v1.StartRestoreResponse;
 import dev.safefile.v1.WatchRestoreResponse;
+import java.io.IOException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -85,18 +86,27 @@ final class ReadVerbs {
         return value;
     }
 
-    private JsonObject download(Args args) throws Exception {
+    private JsonObject download(Args args) throws IOException {
         long stopBytes = args.numberOr("stopAfterBytes", Long.MAX_VALUE);
         long pauseMs = args.numberOr("pauseMs", 0);
         try (Download download = verbs.client(args).download(args.text("path"), options -> range(args, options))) {
             JsonObject content = Values.content(download, readBytes -> {
-                if (pauseMs > 0) Thread.sleep(pauseMs);
+                if (pauseMs > 0) pause(pauseMs);
                 return readBytes < stopBytes;
             });
             if (content == null) return new JsonObject();
             JsonObject value = Values.with("file", download.file().orElseThrow());
             value.add("content", content);
             return value;
+        }
+    }
+
+    /** An interrupt is left to the next read, which says CANCELLED. */
+    private static void pause(long ms) {
+        try {
+            Thread.sleep(ms);
+        } catch (InterruptedException cancelled) {
+            Thread.currentThread().interrupt();
         }
     }
 

@@ -65,11 +65,11 @@ final class Values {
 
     /** Told after each piece how many bytes there were; it ends when it says false. */
     interface Pace {
-        boolean goOn(long readBytes) throws InterruptedException;
+        boolean goOn(long readBytes);
     }
 
     /** Read to its end, without holding it. */
-    static JsonObject content(InputStream in, Pace pace) throws IOException, InterruptedException {
+    static JsonObject content(InputStream in, Pace pace) throws IOException {
         MessageDigest digest = sha256();
         ByteArrayOutputStream first = new ByteArrayOutputStream();
         byte[] piece = new byte[PIECE_BYTES];
