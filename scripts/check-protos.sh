@@ -26,7 +26,7 @@ if scripts/generate.sh "$scratch"; then
   # What is not committed is made when it is built; what could not be made here, for want of a toolchain, was said.
   for out in $(sed -n 's/^ *\(- \)\{0,1\}out: *//p' buf.gen.yaml clients/*/buf.gen.yaml | sort -u); do
     [ -n "$(git ls-files "$out" | head -n 1)" ] && [ -d "$scratch/$out" ] || continue
-    diff -r -u "$out" "$scratch/$out" > "$scratch/difference" 2>&1 && continue
+    diff -r -u -x __pycache__ "$out" "$scratch/$out" > "$scratch/difference" 2>&1 && continue
     head -n 40 "$scratch/difference" >&2
     fail "drift: $out is not what the protos generate. Run scripts/generate.sh (make generate) and commit the result."
   done

@@ -48,7 +48,7 @@ for (const { name, missing, cwd, build, driver: command, example, check, test: o
   }
   const skip = missing !== undefined && !ALL_REQUIRED ? missing : false;
 
-  describe(`${name} client`, { skip }, () => {
+  describe(`${name} client`, { skip, timeout: BUILD_MS_MAX }, () => {
     before(
       async () => {
         assert.equal(missing, undefined, `${name} is required here`);
@@ -57,7 +57,7 @@ for (const { name, missing, cwd, build, driver: command, example, check, test: o
       { timeout: BUILD_MS_MAX },
     );
 
-    describe("conformance", { concurrency: CONCURRENCY }, () => {
+    describe("conformance", { concurrency: CONCURRENCY, timeout: BUILD_MS_MAX }, () => {
       let driver: Driver;
       before(() => {
         driver = new Driver(command, cwd, cleanup);

@@ -8,6 +8,7 @@ import { Failed, runCase } from "./run.js";
 import { startService } from "./service.js";
 
 const CONCURRENCY = 4;
+const SUITE_MS_MAX = 15 * 60_000;
 
 const cleanup = new Cleanup();
 const service = startService(cleanup);
