@@ -22,6 +22,7 @@ const planted = process.env.SAFEFILE_TEST_PLANTS === "all" ? [first!, ...others]
 for (const language of planted) {
   describe(`each case fails with the ${language.name} client when the server behaves otherwise`, {
     concurrency: CONCURRENCY,
+    timeout: SUITE_MS_MAX,
   }, () => {
     let driver: Driver;
     before(() => {

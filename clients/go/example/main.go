@@ -134,8 +134,8 @@ func upload(ctx context.Context, client *safefile.Client, directory string) erro
 	// [upload]
 	content := bytes.Repeat([]byte("0123456789abcdef"), 4<<20/16)
 	id := safefile.UploadID(fmt.Sprintf("sample-%d", os.Getpid()))
-	// A source that fails half way: nothing is changed, and the service keeps what it has under the name.
-	broken := io.MultiReader(bytes.NewReader(content[:2<<20]), failing{})
+	// A source that fails near its end: nothing is changed, and the service keeps what it has under the name.
+	broken := io.MultiReader(bytes.NewReader(content[:len(content)-1024]), failing{})
 	if _, err := client.Upload(ctx, directory+"/large.bin", broken, id); !errors.Is(err, errBroken) {
 		return fmt.Errorf("the source did not fail: %w", err)
 	}

@@ -65,7 +65,7 @@ def upload(client: safefile.Client) -> None:
 
     # [upload]
     def broken() -> Iterator[bytes]:
-        yield content[: len(content) // 2]
+        yield content[: len(content) - 1024]
         raise OSError("the disk it is read from went away")
 
     # Under this name the service keeps what it has received when an upload breaks off, for a day.

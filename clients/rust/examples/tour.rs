@@ -119,9 +119,9 @@ async fn upload(client: &Client, dir: &str) -> Result<(), Box<dyn Error>> {
         ..Default::default()
     };
 
-    // A source that fails half way: nothing is committed.
-    let half = io::Cursor::new(content[..content.len() / 2].to_vec());
-    let failed = client.upload(&path, breaks_off_after(half), options.clone()).await;
+    // A source that fails near its end: nothing is committed.
+    let most = io::Cursor::new(content[..content.len() - 1024].to_vec());
+    let failed = client.upload(&path, breaks_off_after(most), options.clone()).await;
     let Err(safefile::Error::Source(_)) = failed else { return Err(format!("{failed:?}").into()) };
 
     // The same name again: what the service holds already is not sent a second time.
@@ -135,11 +135,11 @@ async fn upload(client: &Client, dir: &str) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Gives all of `half`, then fails, each time it is opened.
-fn breaks_off_after(half: io::Cursor<Vec<u8>>) -> Source {
+/// Gives all of `most`, then fails, each time it is opened.
+fn breaks_off_after(most: io::Cursor<Vec<u8>>) -> Source {
     Source::open(move || {
-        let half = half.clone();
-        async move { Ok(half.chain(FailingReader)) }
+        let most = most.clone();
+        async move { Ok(most.chain(FailingReader)) }
     })
 }
 

@@ -43,7 +43,7 @@ stop.abort();
 // [upload]
 const content = Buffer.alloc(4 * 1024 * 1024, "safefile ");
 function* breakingOff() {
-  yield content.subarray(0, content.length / 2);
+  yield content.subarray(0, content.length - 1024);
   throw new Error("the source broke off");
 }
 const uploadId = crypto.randomUUID();

@@ -133,7 +133,7 @@ public final class Example {
         }
     }
 
-    /** The first half of it, and then a disk that cannot be read. */
+    /** All but the end of it, and then a disk that cannot be read. */
     private static InputStream failsHalfway(byte[] content) {
         InputStream broken = new InputStream() {
             @Override
@@ -141,6 +141,6 @@ public final class Example {
                 throw new IOException("the disk cannot be read");
             }
         };
-        return new SequenceInputStream(new ByteArrayInputStream(content, 0, content.length / 2), broken);
+        return new SequenceInputStream(new ByteArrayInputStream(content, 0, content.length - 1024), broken);
     }
 }
