@@ -89,6 +89,28 @@ test("leaving a download early cancels it at the server", async (t) => {
   await gone;
 });
 
+test("a source that cannot be read again leaves open what an attempt before it left open", async (t) => {
+  const { fake, client } = await start(t);
+  // All of it came, and the answer was lost.
+  fake.plant("UploadFile", (call) => {
+    call.on("data", () => undefined);
+    call.on("end", () => call.emit("error", { code: grpc.status.UNAVAILABLE, details: "gone" }));
+  });
+  let opened = 0;
+  const source = () => {
+    if (++opened > 1) throw new Error("the file is gone");
+    return [Buffer.from("content")];
+  };
+  const failed = client.upload("a", source, { requestId: "left-open" });
+  await assert.rejects(failed, (error: SafefileError) => {
+    assert.equal(error.outcome, "UNKNOWN");
+    assert.equal(error.requestId, "left-open");
+    assert.match(String(error.cause), /the file is gone/);
+    return true;
+  });
+  assert.equal(opened, 2);
+});
+
 test("an upload takes no more of its source than the server reads", async (t) => {
   const { fake, client } = await start(t);
   const { promise: going, resolve: go } = Promise.withResolvers<void>();

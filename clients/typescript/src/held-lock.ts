@@ -42,6 +42,12 @@ export class HeldLock implements AsyncDisposable {
     return this.#losing.signal;
   }
 
+  /** Throws when it is lost, also when nothing could run meanwhile that would have noticed. */
+  throwIfLost(): void {
+    if (performance.now() >= this.#endsMs) this.#losing.abort(new Error("the lock ran out"));
+    this.signal.throwIfAborted();
+  }
+
   async #renew(): Promise<void> {
     let failure: unknown;
     for (let waitMs = this.#ttlMs / 3; ; ) {

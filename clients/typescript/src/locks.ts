@@ -126,8 +126,14 @@ export class Locks {
     const ttlMs = remaining ? durationMs(remaining) : 0;
     // Nobody knows how long the answer was under way, but of a renewal it is known when it was asked for.
     const askedMs = performance.now();
-    const lock = await this.renew(lockId, { ...options, ttlMs });
-    return new HeldLock(this, lock, ttlMs, askedMs);
+    try {
+      const lock = await this.renew(lockId, { ...options, ttlMs });
+      return new HeldLock(this, lock, ttlMs, askedMs);
+    } catch (error) {
+      // Nobody else knows its id.
+      await this.release(lockId).catch(() => undefined);
+      throw error;
+    }
   }
 
   /**
@@ -141,7 +147,7 @@ export class Locks {
   ): Promise<T> {
     await using held = await this.hold(wishes, options);
     const result = await work(held);
-    held.signal.throwIfAborted();
+    held.throwIfLost();
     return result;
   }
 

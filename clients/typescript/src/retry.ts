@@ -57,6 +57,11 @@ export class Retry {
     return this.#settle(failure);
   }
 
+  /** The failure of an attempt that may have committed, until the service itself says what became of it. */
+  get unsettled(): SafefileError | undefined {
+    return this.#unknown;
+  }
+
   /** Progress was made: the next failure is a first one again. */
   reset(): void {
     this.#attempts = 1;

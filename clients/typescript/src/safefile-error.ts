@@ -104,13 +104,13 @@ export class SafefileError extends Error {
     return this.metadata.request_id;
   }
 
-  /** The same error with another outcome or more metadata. */
-  with(facts: Pick<ErrorFacts, "outcome" | "metadata">): SafefileError {
+  /** The same error with another outcome, another cause or more metadata. */
+  with(facts: Pick<ErrorFacts, "outcome" | "metadata" | "cause">): SafefileError {
     return new SafefileError(this.code, this.message, {
       ...this,
       outcome: facts.outcome ?? this.outcome,
       metadata: { ...facts.metadata, ...this.metadata },
-      cause: this.cause,
+      cause: facts.cause ?? this.cause,
     });
   }
 

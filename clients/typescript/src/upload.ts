@@ -74,6 +74,9 @@ export async function upload(
       return await attempt.run(source, offset);
     } catch (failure) {
       if (!replayable && attempt.began) throw failure;
+      // The source failed when it was read again: that says nothing of the attempt before.
+      if (!(failure instanceof SafefileError) && retry.unsettled !== undefined)
+        throw retry.unsettled.with({ cause: failure });
       const named = offsetIn(failure);
       if (uploadId !== "" && replayable && named !== undefined && fruitless < OFFSETS_WITHOUT_PROGRESS_MAX) {
         fruitless = named > heldBytes ? 0 : fruitless + 1;
@@ -85,8 +88,9 @@ export async function upload(
         continue;
       }
       await retry.after(failure, options.signal);
-      // A guess: the service names the offset if it holds less than what was handed to the connection.
-      offset = uploadId === "" ? 0 : attempt.sentBytes;
+      // A guess: the service names the offset if it holds less than what was handed to the connection. An attempt that
+      // never got through says nothing new.
+      offset = uploadId === "" ? 0 : Math.max(offset, attempt.sentBytes);
     }
   }
 }
@@ -109,7 +113,6 @@ class SentContent {
   constructor(private readonly isDeclared: boolean) {}
 
   add(data: Uint8Array, offset: number): void {
-    this.unread = false;
     if (this.isDeclared) return;
     const fresh = data.subarray(Math.min(data.length, this.hashedBytes - offset));
     this.#hash.update(fresh);
@@ -195,6 +198,8 @@ class Attempt {
   async #chunks(source: UploadSource, start: number, withCrc: boolean): Promise<number> {
     let end = start;
     let offset = 0;
+    // Also one that turns out to be empty.
+    this.content.unread = false;
     for await (const data of chunksOf(source, this.settings.chunkBytes)) {
       this.content.add(data, offset);
       const rest = data.subarray(Math.min(data.length, Math.max(0, start - offset)));
