@@ -106,7 +106,9 @@ class Point {
       if (!(error instanceof SafefileError)) throw error;
       assert(error.outcome, `a change failed without saying what became of the file: ${error.message}`);
       const isLost = error.reason === undefined && error.outcome === "UNKNOWN";
-      assert(isLost || error.reason, `no reason of the catalogue: ${error.message}`);
+      // Killed by what it does beside, before the call had a connection.
+      const isUnsent = this.fault.do === "kill" && error.status === "UNAVAILABLE" && error.outcome === "NOT_COMMITTED";
+      assert(isLost || isUnsent || error.reason, `no reason of the catalogue: ${error.message}`);
       assert.notEqual(error.outcome, "COMMITTED", "an error for a change that is committed");
       return error.outcome;
     }
