@@ -26,6 +26,9 @@ type attempt struct {
 	idle   idleTimer
 }
 
+// A reader that gives neither bytes nor an error so many times in a row never will; bufio takes as many.
+const emptyReadsMax = 100
+
 // errAnswered ends the sending: the server has answered, or the stream is broken, which the answer tells.
 var errAnswered = errors.New("the server has answered")
 
@@ -163,14 +166,26 @@ func (a *attempt) sendSource(start int64) (end int64, err error) {
 // it has taken it.
 func (a *attempt) piece(reader io.Reader, size int64) (data []byte, last bool, err error) {
 	data = make([]byte, size)
-	n, err := io.ReadFull(reader, data)
-	switch {
-	case err == nil:
-		return data, false, nil
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return data[:n], true, nil
+	filled := 0
+	for empty := 0; filled < len(data); {
+		n, err := reader.Read(data[filled:])
+		filled += n
+		switch {
+		// Nothing but io.EOF itself is the end: io.ErrUnexpectedEOF, or an error that wraps io.EOF, is a source that broke
+		// off, and what came of it is no file.
+		case err == io.EOF:
+			return data[:filled], true, nil
+		case err != nil:
+			return nil, true, &sourceError{a.path, err}
+		case n > 0:
+			empty = 0
+		default:
+			if empty++; empty == emptyReadsMax {
+				return nil, true, &sourceError{a.path, io.ErrNoProgress}
+			}
+		}
 	}
-	return nil, true, &sourceError{a.path, err}
+	return data, false, nil
 }
 
 func (a *attempt) writeChunk(chunk *safefilev1.ContentChunk) error {

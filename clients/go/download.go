@@ -62,8 +62,13 @@ func openDownload[M contentPart](
 		return d.receive()
 	}
 	first, err := d.next()
-	if err == nil && first.GetHeader() == nil {
-		err = dataLoss(path, "did not begin with a header")
+	if err == nil {
+		switch header := first.GetHeader(); {
+		case header == nil:
+			err = dataLoss(path, "did not begin with a header")
+		case header.GetOffset() < 0 || header.GetSizeBytes() < 0:
+			err = dataLoss(path, "began with a negative offset or size")
+		}
 	}
 	if err != nil {
 		cancel()

@@ -80,16 +80,18 @@ func TestDownloadOfAWholeFile(t *testing.T) {
 
 func TestDownloadIsNeverAShortFile(t *testing.T) {
 	for name, parts := range map[string]readParts{
-		"no header":       {chunk(0, "abc")},
-		"no trailer":      {header(0, 3, 3), chunk(0, "abc")},
-		"a gap":           {header(0, 6, 6), chunk(0, "abc"), chunk(4, "ef"), trailer(6, "abcdef")},
-		"a gap in a part": {header(0, 6, 9), chunk(0, "abc"), chunk(4, "def"), trailer(6, "")},
-		"too short":       {header(0, 6, 6), chunk(0, "abc"), trailer(6, "abc")},
-		"too long":        {header(0, 3, 3), chunk(0, "abcd"), trailer(4, "abcd")},
-		"damaged":         {header(0, 3, 9), damaged(0, "abc"), trailer(3, "")},
-		"another digest":  {header(0, 3, 3), chunk(0, "abc"), trailer(3, "abd")},
-		"more behind":     {header(0, 3, 3), chunk(0, "abc"), trailer(3, "abc"), chunk(3, "d")},
-		"two headers":     {header(0, 3, 3), header(0, 3, 3)},
+		"no header":         {chunk(0, "abc")},
+		"a negative size":   {header(0, -1, -1), trailer(-1, "")},
+		"a negative offset": {header(-3, 3, 9), chunk(-3, "abc"), trailer(3, "")},
+		"no trailer":        {header(0, 3, 3), chunk(0, "abc")},
+		"a gap":             {header(0, 6, 6), chunk(0, "abc"), chunk(4, "ef"), trailer(6, "abcdef")},
+		"a gap in a part":   {header(0, 6, 9), chunk(0, "abc"), chunk(4, "def"), trailer(6, "")},
+		"too short":         {header(0, 6, 6), chunk(0, "abc"), trailer(6, "abc")},
+		"too long":          {header(0, 3, 3), chunk(0, "abcd"), trailer(4, "abcd")},
+		"damaged":           {header(0, 3, 9), damaged(0, "abc"), trailer(3, "")},
+		"another digest":    {header(0, 3, 3), chunk(0, "abc"), trailer(3, "abd")},
+		"more behind":       {header(0, 3, 3), chunk(0, "abc"), trailer(3, "abc"), chunk(3, "d")},
+		"two headers":       {header(0, 3, 3), header(0, 3, 3)},
 	} {
 		_, _, err := sends(parts, nil).client(t).Read(t.Context(), "a")
 		var found *Error

@@ -104,13 +104,23 @@ func (e *Error) Status() string {
 	return strings.ToUpper(name.String())
 }
 
+// Is makes [IsReason] find it also behind another error, as in what [Locks.With] joins.
+func (e *Error) Is(target error) bool {
+	reason, ok := target.(reasonError)
+	return ok && e.Reason == string(reason)
+}
+
+// reasonError stands for all errors of this reason.
+type reasonError string
+
+func (r reasonError) Error() string { return string(r) }
+
 // RequestID is the id with which a change can be repeated. Empty when it was no change.
 func (e *Error) RequestID() string { return e.Metadata[requestIDKey] }
 
 // IsReason tells whether err is, or wraps, an [*Error] of this reason.
 func IsReason(err error, reason safefilev1.ErrorReason) bool {
-	var found *Error
-	return errors.As(err, &found) && found.Reason == strings.TrimPrefix(reason.String(), reasonPrefix)
+	return errors.Is(err, reasonError(strings.TrimPrefix(reason.String(), reasonPrefix)))
 }
 
 // ErrorOf gives the [*Error] that a message holds, such as RestoreItem.Error. Nil when there is none.
@@ -218,6 +228,13 @@ func (e *Error) settle(requestID string, began bool, unanswered Outcome) *Error 
 		e.Metadata[requestIDKey] = requestID
 	}
 	return e
+}
+
+// because is the same failure of the service, with what else ended the call.
+func (e *Error) because(cause error) *Error {
+	found := *e
+	found.cause = cause
+	return &found
 }
 
 // dataLoss is the error of content that is not what it should be.

@@ -27,18 +27,29 @@ type HeldLock struct {
 	lost context.Context
 	lose context.CancelCauseFunc
 	// Ends the renewing.
+	ending  context.Context
 	end     context.CancelFunc
 	renewed sync.WaitGroup
 	once    sync.Once
+
+	mutex sync.Mutex
+	// When the lock runs out unless it is renewed. time.Now has the monotonic clock too, and that is what is compared.
+	ends time.Time
+	// Why the last renewal failed.
+	failure error
 }
 
 // holdFrom renews a lock that lasts for ttl at least since it was asked for.
 func holdFrom(locks *Locks, lock *safefilev1.Lock, ttl time.Duration, asked time.Time) *HeldLock {
-	held := &HeldLock{locks: locks, lock: lock, ttl: ttl}
+	held := newHeldLock(locks, lock, ttl, asked)
+	held.renewed.Go(held.renew)
+	return held
+}
+
+func newHeldLock(locks *Locks, lock *safefilev1.Lock, ttl time.Duration, asked time.Time) *HeldLock {
+	held := &HeldLock{locks: locks, lock: lock, ttl: ttl, ends: asked.Add(ttl)}
 	held.lost, held.lose = context.WithCancelCause(context.Background())
-	ending, end := context.WithCancel(context.Background())
-	held.end = end
-	held.renewed.Go(func() { held.renew(ending, asked.Add(ttl)) })
+	held.ending, held.end = context.WithCancel(context.Background())
 	return held
 }
 
@@ -57,14 +68,39 @@ func (h *HeldLock) FencingToken() int64 {
 }
 
 // Lost is closed when the lock is lost, or may be.
-func (h *HeldLock) Lost() <-chan struct{} { return h.lost.Done() }
+func (h *HeldLock) Lost() <-chan struct{} {
+	h.notice()
+	return h.lost.Done()
+}
 
 // Err says why the lock is lost: LOCK_LOST, or why it could not be renewed in time. Nil while it is not.
-func (h *HeldLock) Err() error { return context.Cause(h.lost) }
+func (h *HeldLock) Err() error {
+	h.notice()
+	return context.Cause(h.lost)
+}
+
+// notice loses a lock that ran out, also when nothing could run meanwhile that would have. False when it lasts.
+func (h *HeldLock) notice() bool {
+	h.mutex.Lock()
+	ends, failure := h.ends, h.failure
+	h.mutex.Unlock()
+	if h.ending.Err() != nil || time.Now().Before(ends) {
+		return false
+	}
+	if failure == nil {
+		failure = &Error{
+			Code: codes.Aborted, Message: "The lock ran out before it was renewed.",
+			Metadata: map[string]string{"lock_id": h.ID()},
+		}
+	}
+	h.lose(failure)
+	return true
+}
 
 // Release ends it. False when it had ended before.
 func (h *HeldLock) Release(ctx context.Context) (released bool, err error) {
 	h.once.Do(func() {
+		h.notice()
 		h.end()
 		h.renewed.Wait()
 		released, err = h.locks.Release(ctx, h.ID())
@@ -81,42 +117,42 @@ func (h *HeldLock) leave(ctx context.Context) {
 	})
 }
 
-func (h *HeldLock) renew(ending context.Context, ends time.Time) {
-	// time.Now has the monotonic clock too, and that is what is compared.
+// renew renews the lock until nobody needs it any more, or it is lost.
+func (h *HeldLock) renew() {
 	wait := h.ttl / 3
-	var failure error = &Error{
-		Code: codes.Aborted, Message: "The lock ran out before it was renewed.",
-		Metadata: map[string]string{"lock_id": h.ID()},
-	}
+	ends := h.ends
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
 		timer.Reset(max(0, min(wait, time.Until(ends))))
 		select {
-		case <-ending.Done():
+		case <-h.ending.Done():
+			return
+		case <-h.lost.Done():
 			return
 		case <-timer.C:
 		}
 		asked := time.Now()
-		if !asked.Before(ends) {
-			h.lose(failure)
+		if h.notice() {
 			return
 		}
-		ctx, cancel := context.WithDeadline(ending, ends)
+		ctx, cancel := context.WithDeadline(h.ending, ends)
 		_, err := h.locks.Renew(ctx, h.ID(), TTL(h.ttl))
 		cancel()
 		switch {
-		case err == nil:
-			ends = asked.Add(h.ttl)
-			wait = h.ttl / 3
-			continue
-		case ending.Err() != nil:
+		case h.ending.Err() != nil:
 			return
 		case IsReason(err, safefilev1.ErrorReason_ERROR_REASON_LOCK_LOST):
 			h.lose(err)
 			return
+		case err == nil:
+			ends = asked.Add(h.ttl)
+			wait = h.ttl / 3
+		default:
+			wait = renewAgain
 		}
-		failure = err
-		wait = renewAgain
+		h.mutex.Lock()
+		h.ends, h.failure = ends, err
+		h.mutex.Unlock()
 	}
 }

@@ -37,12 +37,16 @@ func keeperOfLocks(ttl time.Duration, renewals int32, refused error) (*script, *
 }
 
 func TestHeldLockIsLost(t *testing.T) {
+	var cancelled error = &Error{Code: codes.Canceled, Outcome: Unknown}
 	for name, c := range map[string]struct {
 		refused error
 		reason  string
+		// What the work ends with.
+		mine error
 	}{
-		"LOCK_LOST":    {failure(codes.Aborted, "LOCK_LOST", nil), "LOCK_LOST"},
-		"not answered": {failure(codes.Unavailable, "LOCK_UNAVAILABLE", nil), "LOCK_UNAVAILABLE"},
+		"LOCK_LOST":    {failure(codes.Aborted, "LOCK_LOST", nil), "LOCK_LOST", nil},
+		"not answered": {failure(codes.Unavailable, "LOCK_UNAVAILABLE", nil), "LOCK_UNAVAILABLE", nil},
+		"both fail":    {failure(codes.Aborted, "LOCK_LOST", nil), "LOCK_LOST", cancelled},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -52,16 +56,40 @@ func TestHeldLockIsLost(t *testing.T) {
 			err := s.client(t).Locks.With(t.Context(), Paths("a"), func(ctx context.Context, held *HeldLock) error {
 				fencing = held.FencingToken()
 				<-ctx.Done()
-				return nil
+				return c.mine
 			})
-			var found *Error
-			if !errors.As(err, &found) || found.Reason != c.reason || fencing != 7 {
+			if !errors.Is(err, reasonError(c.reason)) || c.mine != nil && !errors.Is(err, c.mine) || fencing != 7 {
 				t.Errorf("ended with %v, token %d", err, fencing)
 			}
 			if renewed.Load() < 3 || released.Load() != 1 {
 				t.Errorf("renewed %d times, released %d times", renewed.Load(), released.Load())
 			}
 		})
+	}
+}
+
+func TestLockThatRanOutIsLost(t *testing.T) {
+	// Nobody renews it, and nobody is woken: as in a process that stood still.
+	ranOut := func() *HeldLock {
+		return newHeldLock(nil, &safefilev1.Lock{LockId: "l"}, time.Minute, time.Now().Add(-2*time.Minute))
+	}
+	if ranOut().Err() == nil {
+		t.Error("a lock that ran out is not lost")
+	}
+	select {
+	case <-ranOut().Lost():
+	default:
+		t.Error("nobody is told of a lock that ran out")
+	}
+	lasting := newHeldLock(nil, &safefilev1.Lock{}, time.Minute, time.Now())
+	if lasting.Err() != nil {
+		t.Error("a lock that lasts is lost")
+	}
+	// What was released in time is not lost later.
+	released := ranOut()
+	released.end()
+	if released.Err() != nil {
+		t.Error("a lock that was released is lost")
 	}
 }
 

@@ -2,6 +2,7 @@ package safefile
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"time"
 
@@ -102,7 +103,8 @@ func (l *Locks) Hold(ctx context.Context, targets []LockTarget, options ...LockO
 }
 
 // With runs work while holding the lock, and releases it afterwards. The context that work is given ends when the lock
-// is lost, and the whole fails with that, also when work does not: what it did last may not have been alone.
+// is lost, and the whole fails with that, also when work does not: what it did last may not have been alone. When both
+// fail the error is both, that of work first.
 func (l *Locks) With(
 	ctx context.Context, targets []LockTarget, work func(context.Context, *HeldLock) error, options ...LockOption,
 ) error {
@@ -115,10 +117,14 @@ func (l *Locks) With(
 	defer cancel(nil)
 	defer context.AfterFunc(held.lost, func() { cancel(held.Err()) })()
 	err = work(ctx, held)
-	if lost := held.Err(); lost != nil {
+	lost := held.Err()
+	switch {
+	case lost == nil || errors.Is(err, lost):
+		return err
+	case err == nil:
 		return lost
 	}
-	return err
+	return errors.Join(err, lost)
 }
 
 // leave releases a lock for somebody who has no more use for it, whatever ended them: it ends by itself anyway, so a

@@ -45,7 +45,8 @@ type retry struct {
 	random   func() float64
 	attempts int
 	failed   time.Time
-	unknown  bool
+	// The failure of an attempt that may have committed.
+	unknown *Error
 }
 
 func newRetry(policy RetryPolicy) *retry {
@@ -114,8 +115,8 @@ func (r *retry) backoff() time.Duration {
 func (r *retry) note(failure *Error) *Error {
 	answered := failure.Reason != "" && failure.Code != codes.Unavailable
 	if failure.Outcome == Unknown {
-		r.unknown = true
-	} else if r.unknown && !answered {
+		r.unknown = failure
+	} else if r.unknown != nil && !answered {
 		failure.Outcome = Unknown
 	}
 	return failure

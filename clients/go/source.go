@@ -75,7 +75,8 @@ func (o opener) open(from int64) (io.ReadCloser, error) {
 		return reader, err
 	}
 	if seeker, ok := reader.(io.Seeker); ok {
-		if _, err := seeker.Seek(from, io.SeekStart); err == nil {
+		// Its beginning is where it was opened.
+		if _, err := seeker.Seek(from, io.SeekCurrent); err == nil {
 			return reader, nil
 		}
 	}

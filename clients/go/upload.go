@@ -27,7 +27,8 @@ const (
 // connection breaks it goes on from what the server holds, if the reader can seek, as an *os.File, a *bytes.Reader and
 // an *io.SectionReader over an io.ReaderAt can; it begins where the reader stands. Other readers are sent once.
 //
-// An error of the reader is returned as it is, wrapped; nothing was changed then.
+// An error of the reader is returned as it is, wrapped; nothing was changed then. When an earlier attempt may have
+// committed, an [*Error] with the outcome [Unknown] wraps it.
 func (c *Client) Upload(
 	ctx context.Context, path string, reader io.Reader, options ...UploadOption,
 ) (*safefilev1.MutationResult, error) {
@@ -124,6 +125,10 @@ func (u *upload) run(ctx context.Context) (*safefilev1.MutationResult, error) {
 		}
 		var ofSource *sourceError
 		if errors.As(err, &ofSource) {
+			// The source failed when it was read again: that says nothing of the attempt before.
+			if retry.unknown != nil {
+				return nil, retry.unknown.because(err)
+			}
 			return nil, err
 		}
 		failure := errorFrom(ctx, err)
@@ -147,8 +152,9 @@ func (u *upload) run(ctx context.Context) (*safefilev1.MutationResult, error) {
 		if err := retry.after(ctx, failure, u.requestID); err != nil {
 			return nil, err
 		}
-		// A guess: the service names the offset if it holds less than what was handed to the connection.
-		start = attempt.sent
+		// A guess: the service names the offset if it holds less than what was handed to the connection. An attempt that
+		// never got through says nothing new.
+		start = max(start, attempt.sent)
 	}
 }
 

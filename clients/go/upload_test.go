@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"hash/crc32"
 	"io"
 	"os"
@@ -159,6 +160,17 @@ func TestUploadGoesOn(t *testing.T) {
 			_, err := c.UploadFrom(t.Context(), "a", open, o)
 			return err
 		},
+		"function that seeks": func(c *Client, o UploadOption) error {
+			_, err := c.UploadFrom(t.Context(), "a", func() (io.ReadCloser, error) {
+				opened, err := os.Open(file.Name())
+				if err != nil {
+					return nil, err
+				}
+				_, err = opened.Seek(6, io.SeekStart)
+				return opened, err
+			}, o)
+			return err
+		},
 	} {
 		k := &keeper{breaks: []int{2 * chunkBytes, 5 * chunkBytes}}
 		var resumed []int64
@@ -220,6 +232,25 @@ func TestUploadIDOfTheCallerIsAskedFor(t *testing.T) {
 	}
 }
 
+func TestAskingIsRepeated(t *testing.T) {
+	data := content(2 * chunkBytes)
+	k := &keeper{t: t, held: bytes.Clone(data[:chunkBytes])}
+	streams := 0
+	s := &script{upload: func(stream uploadStream) error {
+		if streams++; streams == 1 {
+			return status.Error(codes.Unavailable, "not yet")
+		}
+		return k.serve(stream)
+	}}
+	_, err := s.client(t).Upload(t.Context(), "a", bytes.NewReader(data), UploadID("mine"))
+	if err != nil || !bytes.Equal(k.held, data) {
+		t.Fatalf("%d bytes arrived, %v", len(k.held), err)
+	}
+	if len(k.chunks) != 2 || k.chunks[0] != [2]int64{int64(len(data)), 0} {
+		t.Errorf("the chunks were %v", k.chunks)
+	}
+}
+
 // seekable can seek and not read.
 type seekable struct{ io.Reader }
 
@@ -257,6 +288,53 @@ func TestFailedSourceCancels(t *testing.T) {
 	// An end of the requests would have been taken for the end of the file.
 	if err := <-done; status.Code(err) != codes.Canceled {
 		t.Errorf("the server saw %v", err)
+	}
+}
+
+func TestSourceThatBreaksOffIsNoEnd(t *testing.T) {
+	for _, want := range []error{io.ErrUnexpectedEOF, fmt.Errorf("the connection: %w", io.EOF), io.ErrNoProgress} {
+		broken := iotest.ErrReader(want)
+		if want == io.ErrNoProgress {
+			broken = nothing{}
+		}
+		k := &keeper{}
+		_, err := k.client(t).Upload(t.Context(), "a", io.MultiReader(bytes.NewReader(content(9)), broken))
+		var ofSource *sourceError
+		if !errors.As(err, &ofSource) || !errors.Is(err, want) {
+			t.Errorf("a source that ended with %v: %v", want, err)
+		}
+	}
+}
+
+// nothing gives neither bytes nor an error.
+type nothing struct{}
+
+func (nothing) Read([]byte) (int, error) { return 0, nil }
+
+func TestSourceThatFailsLaterSettlesNothing(t *testing.T) {
+	gone := errors.New("the disk is gone")
+	opened := 0
+	open := func() (io.ReadCloser, error) {
+		if opened++; opened > 1 {
+			return nil, gone
+		}
+		return io.NopCloser(strings.NewReader("abc")), nil
+	}
+	s := &script{upload: func(stream uploadStream) error {
+		for {
+			_, err := stream.Recv()
+			if err == io.EOF {
+				return status.Error(codes.Unavailable, "the connection broke")
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}}
+	_, err := s.client(t).UploadFrom(t.Context(), "a", open)
+	var found *Error
+	if !errors.As(err, &found) || found.Outcome != Unknown || found.RequestID() == "" || !errors.Is(err, gone) {
+		t.Errorf("opened %d times, found %v", opened, err)
 	}
 }
 

@@ -65,7 +65,6 @@ class SentContent:
         return self._is_declared or self.hashed_bytes >= offset
 
     def add(self, data: bytes, offset: int) -> None:
-        self.unread = False
         if self._is_declared:
             return
         fresh = memoryview(data)[max(0, min(len(data), self.hashed_bytes - offset)) :]

@@ -43,6 +43,8 @@ class Download(Iterator[bytes]):
         self._idle = connection.watchdog.timer(self._idle_timeout, self._call.cancel)
         self._forget = cancel.add(self._call.cancel) if cancel is not None else lambda: None
         self._ended = False
+        self._complete = False
+        self._failure: SafefileError | None = None
         self._left = b""
         self._content = ReceivedContent(path)
         try:
@@ -83,19 +85,24 @@ class Download(Iterator[bytes]):
         if self._left:
             data, self._left = self._left, b""
             return data
-        if self._ended:
+        if self._complete:
             raise StopIteration
+        if self._ended:
+            raise self._failure or was_closed(self._path)
         try:
-            while True:
+            while not self._complete:
                 part = self._next_part()
                 data = self._content.take(part)
                 if data:
                     return data
-                if part is None:
-                    raise StopIteration
-        except BaseException:
+                self._complete = part is None
+        except BaseException as failure:
+            if isinstance(failure, SafefileError):
+                self._failure = failure
             self.close()
             raise
+        self.close()
+        raise StopIteration
 
     def read(self, size: int = -1, /) -> bytes:
         """At most so many bytes, at least one unless it has ended; all that is left when negative."""
@@ -123,8 +130,9 @@ class Download(Iterator[bytes]):
         return self.read()
 
     def close(self) -> None:
-        """Ends it early."""
+        """Ends it early: what is read from it then is an error. After its end nothing."""
         self._forget()
+        self._left = b""
         if not self._ended:
             self._ended = True
             self._call.cancel()
@@ -157,6 +165,11 @@ class Download(Iterator[bytes]):
 
 def too_large(path: str, size_bytes: int, bytes_max: int) -> ValueError:
     return ValueError(f"{path} has {size_bytes} bytes, more than {bytes_max}: use download")
+
+
+def was_closed(path: str) -> SafefileError:
+    message = f"The download of {path} was closed before its end."
+    return SafefileError(grpc.StatusCode.CANCELLED, message, Details(metadata={"path": path}))
 
 
 def came_to_a_halt(path: str, seconds: float) -> SafefileError:

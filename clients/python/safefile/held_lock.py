@@ -36,6 +36,7 @@ class HeldLock:
         self._renew_once = renew
         self._release = release
         self._loss: SafefileError | None = None
+        self._losing = threading.Lock()
         self._ending = Cancellation()
         self._thread = threading.Thread(target=self._renew, name="safefile-lock", daemon=True)
         self._thread.start()
@@ -53,12 +54,14 @@ class HeldLock:
     @property
     def lost(self) -> SafefileError | None:
         """Why it is lost. None while it is not."""
+        self._look()
         return self._loss
 
     def release(self) -> bool:
         """Ends it. False when it had ended before."""
         if self._ending.cancelled:
             return False
+        self._look()
         self._ending.cancel()
         self._thread.join()
         return self._release()
@@ -68,23 +71,33 @@ class HeldLock:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         # It ends by itself anyway: a release that fails is no failure of what was done.
-        with contextlib.suppress(SafefileError):
+        with contextlib.suppress(Exception):
             self.release()
         if error is None and self._loss is not None:
             raise self._loss
 
     def _renew(self) -> None:
-        while not self._ending.wait(self._renewal.pause):
+        while self._loss is None and not self._ending.wait(self._renewal.pause):
             loss = self._renewal.begin()
             if loss is None:
                 try:
                     self._renew_once(max(0.001, self._renewal.left), self._ending)
                     self._renewal.renewed()
-                except SafefileError as failure:
+                except Exception as failure:
+                    # Whatever it was, it may be over by the next attempt.
                     if self._ending.cancelled:
                         return
                     loss = self._renewal.failed(failure)
-            if loss is not None:
-                self._loss = loss
-                self.cancellation.cancel()
-                return
+            self._lose(loss)
+
+    def _look(self) -> None:
+        """Its time may have run out without the thread that renews it getting to run."""
+        if self._loss is None and not self._ending.cancelled:
+            self._lose(self._renewal.ran_out())
+
+    def _lose(self, loss: SafefileError | None) -> None:
+        if loss is None:
+            return
+        with self._losing:
+            self._loss = self._loss or loss
+        self.cancellation.cancel()

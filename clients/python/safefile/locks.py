@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterable, Iterator
 from typing import Unpack
@@ -74,7 +75,13 @@ class Locks:
         seconds = lock.remaining.ToNanoseconds() / 1e9
         # Nobody knows how long the answer was under way, but of a renewal it is known when it was asked for.
         asked = time.monotonic()
-        lock = self.renew(lock.lock_id, ttl=seconds, **kept)
+        try:
+            lock = self.renew(lock.lock_id, ttl=seconds, **kept)
+        except BaseException:
+            # Nobody else knows its id.
+            with contextlib.suppress(Exception):
+                self.release(lock.lock_id, timeout=options.get("timeout"))
+            raise
 
         def renew(timeout: float, cancel: Cancellation) -> Lock:
             return self.renew(lock.lock_id, ttl=seconds, timeout=timeout, cancel=cancel)

@@ -23,7 +23,7 @@ class Renewal:
         self._end = asked + ttl
         self._next = asked + ttl / 3
         self._asked = asked
-        self._failure: SafefileError | None = None
+        self._failure: Exception | None = None
 
     @property
     def pause(self) -> float:
@@ -38,7 +38,11 @@ class Renewal:
     def begin(self) -> SafefileError | None:
         """It is to be renewed now. Returns why it is lost instead."""
         self._asked = self._now()
-        if self._asked < self._end:
+        return self.ran_out()
+
+    def ran_out(self) -> SafefileError | None:
+        """Returns why it is lost, if its time is over."""
+        if self.left > 0:
             return None
         lost = SafefileError(
             grpc.StatusCode.ABORTED,
@@ -52,9 +56,9 @@ class Renewal:
         self._end = self._asked + self.ttl
         self._next = self._asked + self.ttl / 3
 
-    def failed(self, failure: SafefileError) -> SafefileError | None:
+    def failed(self, failure: Exception) -> SafefileError | None:
         """Returns why it is lost, if it is."""
-        if failure.reason == "LOCK_LOST":
+        if isinstance(failure, SafefileError) and failure.reason == "LOCK_LOST":
             return failure
         self._failure = failure
         self._next = self._now() + _RETRY

@@ -40,7 +40,8 @@ class Retry:
         self._now = now
         self._attempts = 1
         self._failed: float | None = None
-        self._unknown = False
+        self.unsettled: SafefileError | None = None
+        """The last failure of an attempt that may have committed."""
 
     def pause_after(self, failure: BaseException, end: float = math.inf) -> float:
         """How many seconds to wait before the call is repeated; raises the error to report when it may not be."""
@@ -73,8 +74,8 @@ class Retry:
             return failure
         answered = failure.reason is not None and failure.code is not grpc.StatusCode.UNAVAILABLE
         if failure.outcome == "UNKNOWN":
-            self._unknown = True
-        elif self._unknown and not answered:
+            self.unsettled = failure
+        elif self.unsettled is not None and not answered:
             return failure.having("UNKNOWN")
         return failure
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
@@ -37,7 +37,7 @@ class Source:
             self._base = given.tell()  # type: ignore[attr-defined]
         self.can_repeat = self.can_seek or (callable(given) and not isinstance(given, Readable))
 
-    def pieces(self, start: int) -> Iterator[Data]:
+    def pieces(self, start: int) -> Generator[Data, None, None]:
         """The bytes from `start` on, which is 0 unless it can seek."""
         given: Any = self._given
         if isinstance(given, bytes | bytearray | memoryview):
@@ -67,13 +67,17 @@ def _opened(opened: Any) -> Iterator[Data]:
 
 def _read(file: Readable) -> Iterator[Data]:
     while True:
-        data = file.read(CHUNK_BYTES)
-        # None is that of a non-blocking file, which cannot be waited for here.
-        if data is None:
-            raise BlockingIOError("a source of an upload must block until it has bytes")
+        data = read_bytes(file.read(CHUNK_BYTES))
         if len(data) == 0:
             return
         yield data
+
+
+def read_bytes(data: bytes | None) -> bytes:
+    """What a file gave. None is that of a non-blocking file, which cannot be waited for here."""
+    if data is None:
+        raise BlockingIOError("a source of an upload must block until it has bytes")
+    return data
 
 
 def _can_seek(file: Any) -> bool:

@@ -50,6 +50,11 @@ def upload(
             pause = state.pause_after(failure, attempt)
             if pause > 0 and not wait(pause, cancel):
                 raise state.cancelled_after(failure) from failure
+        except Exception as error:
+            # The source failed when it was read again: that says nothing of the attempt before.
+            if state.unsettled is None:
+                raise
+            raise state.unsettled from error
 
 
 def _send(

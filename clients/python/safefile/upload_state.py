@@ -51,6 +51,11 @@ class UploadState:
         return self._header.options.request_id
 
     @property
+    def unsettled(self) -> SafefileError | None:
+        """The last failure of an attempt that may have committed."""
+        return self._retry.unsettled
+
+    @property
     def _end(self) -> int:
         return self._header.size_bytes if self._header.HasField("size_bytes") else _OFFSET_MAX
 
@@ -107,7 +112,7 @@ class UploadAttempt:
         self.reads = not (start > 0 and start == end)
         self.began = False
         """Whether the source was touched."""
-        self.sent_bytes = 0
+        self.sent_bytes = start
         """Up to where the source was handed to the connection, or was held by the service."""
         self.ended = False
         """Whether the requests were ended, which asks for the commit."""
@@ -120,6 +125,8 @@ class UploadAttempt:
     def read_from(self, can_seek: bool) -> int:
         """Where the source is to be read from."""
         self.began = True
+        # Also when it turns out to be empty.
+        self._content.unread = False
         self._read_bytes = self._start if can_seek and self._content.may_skip(self._start) else 0
         return self._read_bytes
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import grpc
@@ -118,6 +119,42 @@ def test_a_download(service: Service) -> None:
     run(service, work)
 
 
+def test_a_download_that_failed_or_was_closed_has_no_end(service: Service) -> None:
+    service.parts = parts(b"0123456789", whole=False)
+
+    async def work(client: Client) -> None:
+        async with await client.download("a") as download:
+            assert await download.read(4) == b"0123"
+            for _ in range(2):
+                assert (await failing(download.read())).code is grpc.StatusCode.DATA_LOSS
+        async with await client.download("a") as download:
+            assert await download.read(4) == b"0123"
+        assert (await failing(download.read(4))).code is grpc.StatusCode.CANCELLED
+
+    run(service, work)
+
+
+def test_closing_the_client_ends_its_calls(service: Service) -> None:
+    service.silent = True
+
+    async def work(client: Client) -> None:
+        writing = asyncio.create_task(client.write("a", b"x"))
+        uploading = asyncio.create_task(client.upload("a", b"x"))
+        watching = asyncio.create_task(next_but_one(client))
+        await asyncio.sleep(0.3)
+        await client.close()
+        outcomes = [(await failing(task)).outcome for task in (writing, uploading, watching)]
+        assert outcomes == ["UNKNOWN", "UNKNOWN", None]
+
+    run(service, work)
+
+
+async def next_but_one(client: Client) -> None:
+    events = client.watch("a")
+    await anext(events)
+    await anext(events)
+
+
 def test_a_download_that_comes_to_a_halt_ends(service: Service) -> None:
     service.parts = parts(b"0123456789", whole=False)
     service.silent = True
@@ -194,6 +231,63 @@ class File:
 
     async def read(self, size: int, /) -> bytes:
         return self._file.read(size)
+
+
+class Blocking:
+    """A file that has nothing yet."""
+
+    def __init__(self) -> None:
+        self.reading = threading.Event()
+        self.going = threading.Event()
+        self.closed = threading.Event()
+
+    def read(self, size: int, /) -> bytes:
+        self.reading.set()
+        self.going.wait(10)
+        return b""
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+class Empty:
+    """A file that does not block, and has nothing yet."""
+
+    async def read(self, size: int, /) -> bytes:
+        return None  # type: ignore[return-value]
+
+
+def test_cancelling_waits_for_no_source_that_blocks() -> None:
+    file = Blocking()
+
+    def pieces() -> Iterator[bytes]:
+        yield file.read(1)
+
+    async def first(given: UploadSource) -> None:
+        await anext(AsyncSource(given).pieces(0))
+
+    async def main(given: UploadSource) -> None:
+        reading = asyncio.create_task(first(given))
+        assert await asyncio.to_thread(file.reading.wait, 10)
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(reading, 5)
+        # It is closed by the thread that reads it, once that comes back.
+        assert not file.closed.is_set()
+        file.going.set()
+
+    asyncio.run(main(lambda: file))
+    assert file.closed.is_set()
+    file = Blocking()
+    asyncio.run(main(pieces))
+
+
+def test_a_file_that_does_not_block_is_refused() -> None:
+    async def read() -> None:
+        await anext(AsyncSource(Empty()).pieces(0))
+
+    with pytest.raises(BlockingIOError):
+        asyncio.run(read())
 
 
 async def opened() -> File:

@@ -27,10 +27,10 @@ def failing() -> Iterator[bytes]:
     raise OSError("gone")
 
 
-def state() -> UploadState:
+def state(can_repeat: bool = False) -> UploadState:
     header = UploadHeader(path="a", options=MutationOptions(request_id="r"))
-    retry = Retry(RetryPolicy())
-    return UploadState(header, can_repeat=False, upload_id=None, retry=retry, on_progress=None, on_resumed=None)
+    retry = Retry(RetryPolicy(backoff_min=0.001))
+    return UploadState(header, can_repeat=can_repeat, upload_id=None, retry=retry, on_progress=None, on_resumed=None)
 
 
 class Call:
@@ -65,7 +65,7 @@ class Call:
 
 class CallInLoop(Call):
     def __call__(self, metadata: Any) -> "CallInLoop":
-        self.ended = False
+        self.ended = self.is_cancelled = False
         return self
 
     def done(self) -> bool:
@@ -108,6 +108,43 @@ class BrokenCall(CallInLoop):
         raise self._status
 
 
+class LostCall(CallInLoop):
+    """Takes all; then the connection breaks."""
+
+    def result(self, timeout: float) -> None:
+        raise failed(grpc.StatusCode.UNAVAILABLE, "Socket closed")
+
+    def __await__(self) -> Generator[Any, None, None]:
+        yield from asyncio.sleep(0).__await__()
+        raise failed(grpc.StatusCode.UNAVAILABLE, "Socket closed")
+
+
+class HangingCall(LostCall):
+    """Does not take the end of the requests."""
+
+    async def done_writing(self) -> None:
+        await asyncio.sleep(10)
+
+
+class RefusingCall(LostCall):
+    """Breaks as the requests end."""
+
+    async def done_writing(self) -> None:
+        raise grpc.aio.InternalError("Failed grpc_call_start_batch")
+
+
+def once() -> Callable[[], Iterator[bytes]]:
+    opened: list[bool] = []
+
+    def source() -> Iterator[bytes]:
+        opened.append(True)
+        if len(opened) > 1:
+            raise OSError("gone")
+        yield b"x"
+
+    return source
+
+
 def failed(code: grpc.StatusCode, details: str) -> grpc.aio.AioRpcError:
     return grpc.aio.AioRpcError(code, grpc.aio.Metadata(), grpc.aio.Metadata(), details)
 
@@ -124,6 +161,36 @@ def test_the_servers_status_counts(status: grpc.aio.AioRpcError | None, code: gr
     with pytest.raises(SafefileError) as raised:
         asyncio.run(upload_in_loop(call, AsyncSource(iter([b"x"])), state(), **TIMES))  # type: ignore[arg-type]
     assert (raised.value.code, raised.value.outcome) == (code, "NOT_COMMITTED")
+
+
+def left_open(error: SafefileError) -> None:
+    assert (error.outcome, error.request_id) == ("UNKNOWN", "r")
+    assert isinstance(error.__cause__, OSError)
+
+
+def test_a_source_that_fails_when_read_again_leaves_open_what_was_open() -> None:
+    call: Any = LostCall()
+    with pytest.raises(SafefileError) as raised:
+        upload(call, Source(once()), state(can_repeat=True), **TIMES)  # type: ignore[arg-type]
+    left_open(raised.value)
+
+
+def test_a_source_that_fails_when_read_again_leaves_open_what_was_open_asynchronously() -> None:
+    call: Any = LostCall()
+    with pytest.raises(SafefileError) as raised:
+        asyncio.run(upload_in_loop(call, AsyncSource(once()), state(can_repeat=True), **TIMES))  # type: ignore[arg-type]
+    left_open(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("call", "code"),
+    [(HangingCall(), grpc.StatusCode.DEADLINE_EXCEEDED), (RefusingCall(), grpc.StatusCode.UNAVAILABLE)],
+)
+def test_the_end_of_the_requests_may_hang_or_fail(call: Any, code: grpc.StatusCode) -> None:
+    times = {**TIMES, "idle_timeout": 0.1}
+    with pytest.raises(SafefileError) as raised:
+        asyncio.run(upload_in_loop(call, AsyncSource(iter([b"x"])), state(), **times))  # type: ignore[arg-type]
+    assert (raised.value.code, raised.value.outcome) == (code, "UNKNOWN")
 
 
 def test_synchronously() -> None:

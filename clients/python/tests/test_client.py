@@ -124,6 +124,27 @@ def test_a_download_that_comes_to_a_halt_ends(service: Service) -> None:
     assert raised.value.code is grpc.StatusCode.DEADLINE_EXCEEDED
 
 
+def test_a_download_that_failed_has_no_end(service: Service, client: Client) -> None:
+    service.parts = parts(b"0123456789", whole=False)
+    with client.download("a") as download:
+        assert download.read(4) == b"0123"
+        for _ in range(2):
+            with pytest.raises(SafefileError, match="cut short"):
+                download.read()
+
+
+def test_a_download_that_was_closed_has_no_end(service: Service, client: Client) -> None:
+    service.parts = parts(b"0123456789")
+    with client.download("a") as download:
+        assert download.read(4) == b"0123"
+    with pytest.raises(SafefileError, match="was closed") as raised:
+        download.read(4)
+    assert raised.value.code is grpc.StatusCode.CANCELLED
+    with client.download("a") as download:
+        download.read()
+    assert download.read(4) == b""
+
+
 def test_more_than_is_wanted_is_no_content(service: Service, client: Client) -> None:
     service.parts = parts(b"0123456789")
     with pytest.raises(ValueError, match="10 bytes"):

@@ -128,6 +128,28 @@ def test_an_answer_before_the_end_is_that_of_an_earlier_attempt() -> None:
     attempt.result_of(answer(hashlib.sha256(DATA).digest()))
 
 
+def test_an_attempt_refused_before_any_chunk_does_not_begin_anew() -> None:
+    upload = state()
+    first = upload.attempt()
+    send(first, stop_at=80)
+    upload.pause_after(broken(), first)
+    upload.pause_after(broken(), upload.attempt())
+    assert offsets(send(upload.attempt())) == [(80, 20)]
+
+
+def test_a_source_that_is_empty_now_is_compared_with_what_is_there() -> None:
+    upload = state(size_bytes=None, upload_id="u")
+    first = upload.attempt()
+    send(first)
+    upload.pause_after(holds(5), first)
+    second = upload.attempt()
+    assert offsets(send(second, stop_at=0)) == [(5, 0)]
+    second.ended = True
+    with pytest.raises(SafefileError) as raised:
+        second.result_of(answer(hashlib.sha256(DATA[:5]).digest()))
+    assert (raised.value.code, raised.value.outcome) == (grpc.StatusCode.DATA_LOSS, "COMMITTED")
+
+
 def test_until_the_requests_are_ended_nothing_is_committed() -> None:
     attempt = state().attempt()
     failure = SafefileError(grpc.StatusCode.UNAVAILABLE, "Socket closed")

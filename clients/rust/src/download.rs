@@ -33,13 +33,19 @@ pub struct Download {
     sha256: Option<Bytes>,
     /// The trailer came and was right.
     is_complete: bool,
-    is_over: bool,
+    end: Option<End>,
     idle_max: Duration,
     /// Runs while the server is waited for.
     idle: Option<Pin<Box<Sleep>>>,
     cancel: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     /// What a reader has not taken yet.
     rest: Bytes,
+}
+
+/// How it ended. Whoever asks once more is told the same: content that failed is never whole.
+enum End {
+    Whole,
+    Failed(Box<ServiceError>),
 }
 
 impl Download {
@@ -62,6 +68,9 @@ impl Download {
         let Some(Part::Header(header)) = first else {
             return Err(broken(path, "did not begin with a header"));
         };
+        if header.offset < 0 || header.size_bytes < 0 {
+            return Err(broken(path, "began with a negative offset or size"));
+        }
         Ok(Download {
             parts,
             path: path.into(),
@@ -70,7 +79,7 @@ impl Download {
             hash: Sha256::new(),
             sha256: None,
             is_complete: false,
-            is_over: false,
+            end: None,
             idle_max,
             idle: None,
             cancel: cancel.map(|token| Box::pin(token.clone().cancelled_owned())),
@@ -124,16 +133,22 @@ impl Download {
     }
 
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
-        if self.is_over {
-            return Poll::Ready(None);
-        }
-        let piece = ready!(self.poll_checked(cx)).transpose();
-        if !matches!(piece, Some(Ok(_))) {
-            self.is_over = true;
+        loop {
+            match &self.end {
+                Some(End::Whole) => return Poll::Ready(None),
+                Some(End::Failed(error)) => return Poll::Ready(Some(Err(Error::Service(error.clone())))),
+                None => {}
+            }
+            self.end = match ready!(self.poll_checked(cx)) {
+                Ok(Some(piece)) => return Poll::Ready(Some(Ok(piece))),
+                Ok(None) => Some(End::Whole),
+                Err(Error::Service(error)) => Some(End::Failed(error)),
+                // None of a stream is another; if one ever were, it is no end either.
+                Err(error) => Some(End::Failed(Box::new(ServiceError::new(Code::Unknown, error.to_string())))),
+            };
             // Ends the call when it is not over by itself.
             self.parts = Box::pin(stream::empty());
         }
-        Poll::Ready(piece)
     }
 
     fn poll_checked(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>>> {
@@ -305,6 +320,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_not_whole_is_an_error() {
         refused(vec![], "did not begin").await;
+        refused(vec![header(-1, -1), trailer(b"")], "negative").await;
         refused(vec![header(3, 3)], "cut short").await;
         refused(vec![header(3, 3), chunk(0, b"abc")], "cut short").await;
         refused(vec![header(3, 3), chunk(1, b"abc")], "jumped").await;
@@ -318,6 +334,21 @@ mod tests {
             ..Default::default()
         });
         refused(vec![header(3, 9), damaged], "damaged").await;
+    }
+
+    #[tokio::test]
+    async fn what_failed_is_never_whole_later() {
+        let parts = vec![header(6, 6), chunk(0, b"abc"), chunk(4, b"ef")];
+        let parts: Parts = Box::pin(stream::iter(parts.into_iter().map(Ok)));
+        let mut download = Download::open("a", Duration::from_secs(60), None, async { Ok(parts) }).await.unwrap();
+        assert_eq!(download.next().await.unwrap().unwrap(), &b"abc"[..]);
+        for _ in 0..2 {
+            let error = download.next().await.expect("no end").unwrap_err();
+            assert_eq!(error.service().unwrap().code, Code::DataLoss);
+        }
+        assert!(download.read_to_end(&mut Vec::new()).await.is_err());
+        let error = download.bytes(100).await.unwrap_err();
+        assert!(error.to_string().contains("jumped"), "{error}");
     }
 
     #[tokio::test]

@@ -17,7 +17,8 @@ pub enum Error {
     /// The service refused it, or it could not be reached.
     #[error(transparent)]
     Service(Box<ServiceError>),
-    /// The source of an upload could not be read. Nothing was changed.
+    /// The source of an upload could not be read. Nothing was changed: when an earlier attempt may have committed, this
+    /// is the source of a [`ServiceError`] with the outcome `Unknown`.
     #[error("the source of the upload failed: {0}")]
     Source(#[source] io::Error),
     /// The content is larger than the caller wants in memory.
@@ -169,7 +170,7 @@ pub struct ServiceError {
     pub retry_after: Option<Duration>,
     /// What was not found, or was in the way.
     pub resource: Option<Resource>,
-    source: Option<Arc<Status>>,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
 impl ServiceError {
@@ -231,6 +232,12 @@ impl ServiceError {
         self
     }
 
+    /// What else ended the call.
+    pub(crate) fn because(mut self, cause: Error) -> Self {
+        self.source = Some(Arc::new(cause));
+        self
+    }
+
     fn read(&mut self, status: &pb::Status) {
         let details = &status.details;
         if let Some(info) = find::<pb::ErrorInfo>(details, "ErrorInfo")
@@ -271,7 +278,7 @@ impl fmt::Display for ServiceError {
 
 impl std::error::Error for ServiceError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        (self.source.as_deref()).map(|status| status as &(dyn std::error::Error + 'static))
+        self.source.as_deref().map(|cause| cause as &(dyn std::error::Error + 'static))
     }
 }
 

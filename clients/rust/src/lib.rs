@@ -21,6 +21,8 @@ mod options;
 mod pages;
 mod part;
 mod retry;
+#[cfg(test)]
+mod script;
 mod source;
 mod trace_context;
 mod transaction;

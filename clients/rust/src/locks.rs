@@ -13,6 +13,8 @@ use crate::pages::pages;
 use crate::{BoxStream, Result, v1};
 
 const PAGE_SIZE: i32 = 1_000;
+/// How long the release of a lock may take that was never held.
+const RELEASE_MAX: Duration = Duration::from_secs(5);
 
 /// What to lock: a path, or how much of it and with whom.
 #[derive(Clone, Debug, Default)]
@@ -122,8 +124,15 @@ impl Locks {
         let ttl = remaining.unwrap_or_default();
         // Nobody knows how long the answer was under way, but of a renewal it is known when it was asked for.
         let asked_at = Instant::now();
-        let lock = self.renew(&lock.lock_id, Some(ttl), &options.call).await?;
-        Ok(HeldLock::new(self.clone(), lock, ttl, asked_at))
+        match self.renew(&lock.lock_id, Some(ttl), &options.call).await {
+            Ok(lock) => Ok(HeldLock::new(self.clone(), lock, ttl, asked_at)),
+            Err(error) => {
+                // Nobody else knows its id. It ends by itself anyway: nobody waits long for its release.
+                let options = CallOptions { deadline: Some(RELEASE_MAX), ..Default::default() };
+                self.release(&lock.lock_id, &options).await.ok();
+                Err(error)
+            }
+        }
     }
 
     /// Runs `work` while holding the lock, and releases it afterwards. When it is lost meanwhile the whole fails with
@@ -186,4 +195,29 @@ fn target(target: LockTarget) -> v1::LockTarget {
     let scope = if target.subtree { v1::LockScope::Subtree } else { v1::LockScope::Path };
     let mode = if target.shared { v1::LockMode::Shared } else { v1::LockMode::Exclusive };
     v1::LockTarget { path: target.path, scope: scope.into(), mode: mode.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::script::Script;
+    use prost::Message;
+    use tonic::Code;
+
+    #[tokio::test]
+    async fn a_lock_that_cannot_be_held_is_released() {
+        let mut script = Script::new(|name| match name {
+            "AcquireLock" => {
+                let remaining = Some(duration(Duration::from_secs(60)));
+                let lock = v1::Lock { lock_id: "l".into(), remaining, ..Default::default() };
+                Ok(v1::AcquireLockResponse { lock: Some(lock), ..Default::default() }.encode_to_vec())
+            }
+            "ReleaseLock" => Ok(v1::ReleaseLockResponse { released: true }.encode_to_vec()),
+            _ => Err(Code::Internal),
+        })
+        .await;
+        let error = script.client.locks().hold(["a"], &LockOptions::default()).await.unwrap_err();
+        assert_eq!(error.service().unwrap().code, Code::Internal);
+        script.called("ReleaseLock").await;
+    }
 }

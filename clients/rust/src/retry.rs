@@ -35,13 +35,13 @@ pub(crate) struct Retry {
     policy: RetryPolicy,
     attempts: u32,
     failed_at: Option<Instant>,
-    /// One attempt may have committed.
-    unknown: bool,
+    /// The failure of an attempt that may have committed.
+    unknown: Option<Box<ServiceError>>,
 }
 
 impl Retry {
     pub(crate) fn new(policy: RetryPolicy) -> Self {
-        Retry { policy, attempts: 1, failed_at: None, unknown: false }
+        Retry { policy, attempts: 1, failed_at: None, unknown: None }
     }
 
     /// Gives the moment of the next attempt when the call may be repeated, else the error to report.
@@ -53,13 +53,15 @@ impl Retry {
         let pause = (self.backoff(random_fraction())).max(error.retry_after.unwrap_or_default());
         let now = Instant::now();
         let failed_at = *self.failed_at.get_or_insert(now);
-        let resume = now + pause;
-        let too_late = resume - failed_at > self.policy.time_max || end.is_some_and(|end| resume >= end);
-        if self.attempts >= self.policy.attempts_max || too_late {
-            return Err(Error::Service(error));
+        let in_time =
+            |resume: &Instant| *resume - failed_at <= self.policy.time_max && end.is_none_or(|end| *resume < end);
+        match now.checked_add(pause).filter(in_time) {
+            Some(resume) if self.attempts < self.policy.attempts_max => {
+                self.attempts += 1;
+                Ok(resume)
+            }
+            _ => Err(Error::Service(error)),
         }
-        self.attempts += 1;
-        Ok(resume)
     }
 
     /// Progress was made: the next failure is a first one again.
@@ -76,20 +78,25 @@ impl Retry {
         };
         let is_answer = error.reason.is_some() && error.code != Code::Unavailable;
         if error.outcome == Some(Outcome::Unknown) {
-            self.unknown = true;
-        } else if self.unknown && !is_answer {
+            self.unknown = Some(error.clone());
+        } else if self.unknown.is_some() && !is_answer {
             error.outcome = Some(Outcome::Unknown);
         }
         Error::Service(error)
     }
 
+    /// The failure of an attempt that may have committed.
+    pub(crate) fn unsettled(&self) -> Option<&ServiceError> {
+        self.unknown.as_deref()
+    }
+
     /// What to say when the caller ends the call between two attempts.
     pub(crate) fn outcome_between(&self) -> Outcome {
-        if self.unknown { Outcome::Unknown } else { Outcome::NotCommitted }
+        if self.unknown.is_some() { Outcome::Unknown } else { Outcome::NotCommitted }
     }
 
     fn backoff(&self, random: f64) -> Duration {
-        let doubled = self.policy.backoff_min * 2_u32.saturating_pow(self.attempts - 1).min(1 << 20);
+        let doubled = self.policy.backoff_min.saturating_mul(2_u32.saturating_pow(self.attempts - 1).min(1 << 20));
         doubled.min(self.policy.backoff_max).mul_f64(1.0 - random / 2.0)
     }
 }
@@ -149,6 +156,8 @@ mod tests {
         error.retry_after = Some(Duration::from_secs(7));
         assert_eq!(retry.next(error.clone().into(), None).unwrap() - Instant::now(), Duration::from_secs(7));
         error.retry_after = Some(Duration::from_secs(31));
+        assert!(retry.next(error.clone().into(), None).is_err());
+        error.retry_after = Some(Duration::MAX);
         assert!(retry.next(error.into(), None).is_err());
         let end = Instant::now() + Duration::from_millis(1);
         assert!(retry.next(unavailable().into(), Some(end)).is_err());
@@ -160,6 +169,7 @@ mod tests {
         retry.settle(unavailable().with_outcome(Outcome::Unknown).into());
         let later = unavailable().with_outcome(Outcome::NotCommitted);
         assert_eq!(service(retry.settle(later.into())).outcome, Some(Outcome::Unknown));
+        assert_eq!(retry.unsettled().unwrap().outcome, Some(Outcome::Unknown));
         let mut answer = ServiceError::new(Code::Aborted, "no").with_outcome(Outcome::NotCommitted);
         answer.reason = Some("PRECONDITION_FAILED".into());
         assert_eq!(service(retry.settle(answer.into())).outcome, Some(Outcome::NotCommitted));

@@ -1,3 +1,4 @@
+use std::future::Future;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -75,6 +76,12 @@ pub(crate) async fn upload(
         };
         if !is_replayable && upload.is_begun {
             return Err(failure);
+        }
+        // The source failed when it was read again: that says nothing of the attempt before.
+        if matches!(failure, Error::Source(_))
+            && let Some(unsettled) = retry.unsettled()
+        {
+            return Err(unsettled.clone().because(failure).into());
         }
         if upload.can_resume
             && let Some(named) = offset_in(&failure)
@@ -182,8 +189,7 @@ impl Upload<'_> {
     async fn feed(&mut self, source: &mut Source, start: u64, frames: &Sender<Frame>) -> Result<()> {
         self.send(frames, Part::Header(self.header.clone())).await?;
         // When the header was taken there is a connection. Until then a source that cannot be read again is not touched.
-        let taken = timeout(self.caller.options.idle_max, frames.reserve_many(CHUNKS_IN_FLIGHT_MAX)).await;
-        drop(taken.map_err(|_| self.overdue())?);
+        drop(self.room(frames.reserve_many(CHUNKS_IN_FLIGHT_MAX)).await?);
         self.is_begun = true;
         let mut end = start;
         if start > 0 && start == self.whole {
@@ -198,7 +204,7 @@ impl Upload<'_> {
             self.send(frames, Part::Chunk(chunk)).await?;
         }
         self.is_ended = true;
-        self.hand_over(frames, None).await
+        self.room(frames.send(None)).await
     }
 
     /// Gives where the last chunk ended; `start` when none was sent.
@@ -232,14 +238,14 @@ impl Upload<'_> {
 
     async fn send(&self, frames: &Sender<Frame>, part: Part) -> Result<()> {
         let message = v1::UploadFileRequest { part: Some(part) };
-        self.hand_over(frames, Some(message)).await
+        self.room(frames.send(Some(message))).await
     }
 
-    /// Returns when there is room for it.
-    async fn hand_over(&self, frames: &Sender<Frame>, frame: Frame) -> Result<()> {
+    /// Returns when the connection has taken enough for this.
+    async fn room<T, E>(&self, taken: impl Future<Output = Result<T, E>>) -> Result<T> {
         let idle_max = self.caller.options.idle_max;
-        match timeout(idle_max, frames.send(frame)).await {
-            Ok(Ok(())) => return Ok(()),
+        match timeout(idle_max, taken).await {
+            Ok(Ok(room)) => return Ok(room),
             // The stream is over: its answer is about to come, and ends this.
             Ok(Err(_)) => sleep(idle_max).await,
             Err(_) => {}
@@ -344,6 +350,8 @@ impl Drop for ResetOnDrop {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::options::ClientOptions;
+    use crate::script::Script;
     use futures_util::{FutureExt, StreamExt};
 
     #[test]
@@ -370,6 +378,50 @@ mod tests {
         let (sender, frames) = mpsc::channel(4);
         sender.send(None).await.unwrap();
         assert!(Frames(frames).next().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_source_that_fails_later_settles_nothing() {
+        let script = Script::new(|_| Err(Code::Unavailable)).await;
+        let mut opened = 0;
+        let source = Source::open(move || {
+            opened += 1;
+            let is_first = opened == 1;
+            async move { if is_first { Ok(&b"abc"[..]) } else { Err(std::io::Error::other("the disk is gone")) } }
+        });
+        let error = script.client.upload("a", source, UploadOptions::default()).await.unwrap_err();
+        let Error::Service(error) = error else { panic!("{error}") };
+        assert_eq!((error.code, error.outcome), (Code::Unavailable, Some(Outcome::Unknown)));
+        assert!(error.request_id().is_some());
+        let cause = std::error::Error::source(&*error).unwrap();
+        assert!(cause.to_string().ends_with("the disk is gone"), "{cause}");
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_is_over_took_no_header() {
+        let channel = connection::connect(vec!["127.0.0.1:1".into()]).unwrap();
+        let caller = Caller { channel, options: ClientOptions::default().into() };
+        let mut upload = Upload {
+            caller: &caller,
+            options: &UploadOptions::default(),
+            request_id: "r-1",
+            can_resume: false,
+            header: v1::UploadHeader::default(),
+            content: SentContent::new(false),
+            whole: OFFSET_UNKNOWN,
+            answer_max: Duration::from_secs(30),
+            is_begun: false,
+            is_ended: false,
+            sent_bytes: 0,
+        };
+        let (sender, frames) = mpsc::channel(CHUNKS_IN_FLIGHT_MAX);
+        let mut source = Source::reader(&b"abc"[..]);
+        let mut fed = Box::pin(upload.feed(&mut source, 0, &sender));
+        assert!((&mut fed).now_or_never().is_none());
+        drop(frames);
+        assert!((&mut fed).now_or_never().is_none());
+        drop(fed);
+        assert!(!upload.is_begun);
     }
 
     #[test]

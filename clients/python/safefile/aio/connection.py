@@ -27,12 +27,20 @@ P = TypeVar("P", bound=Page)
 A_co = TypeVar("A_co", covariant=True)
 
 
+class Cancellable(Protocol):
+    """Any call."""
+
+    def cancelled(self) -> bool: ...
+
+
 class Incoming(Protocol[A_co]):
     """The messages of a call, grpc.aio.EOF after the last. A failure is a grpc.aio.AioRpcError."""
 
     async def read(self) -> A_co | Any: ...
 
     def cancel(self) -> bool: ...
+
+    def cancelled(self) -> bool: ...
 
 
 class Connection:
@@ -105,7 +113,7 @@ class Connection:
             with ending_in_loop(cancel, call.cancel):
                 return await call
         except asyncio.CancelledError as error:
-            if is_own(error, cancel):
+            if is_own(call, cancel):
                 raise cancelled(request_id, "UNKNOWN") from error
             raise
         except grpc.RpcError as error:
@@ -137,11 +145,15 @@ def ending_in_loop(cancel: Cancellation | None, callback: Callable[[], object]) 
         yield
 
 
-def is_own(error: asyncio.CancelledError, cancel: Cancellation | None) -> bool:
-    """Whether it was our cancellation that ended a call, and not that of the task, which is passed on."""
+def is_own(call: Cancellable | None, cancel: Cancellation | None) -> bool:
+    """Whether a CancelledError is ours, or that of a closed client, and not that of the task, which is passed on.
+
+    To be asked before the call is cancelled because of it.
+    """
     task = asyncio.current_task()
-    is_of_task = task is not None and task.cancelling() > 0
-    return cancel is not None and cancel.cancelled and not is_of_task
+    if task is not None and task.cancelling() > 0:
+        return False
+    return (cancel is not None and cancel.cancelled) or (call is not None and call.cancelled())
 
 
 def _soon(loop: asyncio.AbstractEventLoop, callback: Callable[[], object]) -> None:

@@ -14,7 +14,7 @@ import grpc.aio
 from safefile.aio.connection import Connection, Incoming, ending_in_loop, is_own
 from safefile.cancellation import Cancellation
 from safefile.content import Part, ReceivedContent
-from safefile.download import came_to_a_halt, too_large
+from safefile.download import came_to_a_halt, too_large, was_closed
 from safefile.errors import SafefileError, cancelled
 from safefile.v1.common_pb2 import FileInfo, Revision
 
@@ -45,6 +45,8 @@ class Download(AsyncIterator[bytes]):
         self._idle_timeout = connection.settings.idle_timeout
         self._call = start()
         self._ended = False
+        self._complete = False
+        self._failure: SafefileError | None = None
         self._left = b""
         self._content = ReceivedContent(path)
 
@@ -89,19 +91,23 @@ class Download(AsyncIterator[bytes]):
         if self._left:
             data, self._left = self._left, b""
             return data
-        if self._ended:
+        if self._complete:
             raise StopAsyncIteration
+        if self._ended:
+            raise self._failure or was_closed(self._path)
         try:
-            while True:
+            while not self._complete:
                 part = await self._next_part()
                 data = self._content.take(part)
                 if data:
                     return data
-                if part is None:
-                    raise StopAsyncIteration
-        except BaseException:
+                self._complete = part is None
+        except BaseException as failure:
+            if isinstance(failure, SafefileError):
+                self._failure = failure
             await self.close()
             raise
+        raise StopAsyncIteration
 
     async def read(self, size: int = -1, /) -> bytes:
         """At most so many bytes, at least one unless it has ended; all that is left when negative."""
@@ -132,7 +138,8 @@ class Download(AsyncIterator[bytes]):
         return await self.read()
 
     async def close(self) -> None:
-        """Ends it early."""
+        """Ends it early: what is read from it then is an error. After its end nothing."""
+        self._left = b""
         if not self._ended:
             self._ended = True
             self._call.cancel()
@@ -154,7 +161,7 @@ class Download(AsyncIterator[bytes]):
         except TimeoutError as error:
             raise came_to_a_halt(self._path, self._idle_timeout) from error
         except asyncio.CancelledError as error:
-            if is_own(error, self._cancel):
+            if is_own(self._call, self._cancel):
                 raise cancelled(None, None) from error
             raise
         except grpc.RpcError as error:

@@ -56,10 +56,13 @@ class Watch(AsyncIterator[A], Generic[A]):
                 await self.aclose()
                 raise
             except asyncio.CancelledError as error:
-                self._end()
-                if not is_own(error, self._stop):
-                    await self.aclose()
+                was_stopped, is_ours = self._stop.cancelled, is_own(self._call, self._stop)
+                await self.aclose()
+                if not is_ours:
                     raise
+                # The client was closed meanwhile.
+                if not was_stopped:
+                    raise cancelled(None, None) from error
             except SafefileError as failure:
                 await self._pause_after(failure)
         if self._cancel is not None and self._cancel.cancelled:

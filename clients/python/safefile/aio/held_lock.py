@@ -37,6 +37,7 @@ class HeldLock:
         self._release = release
         self._loss: SafefileError | None = None
         self._released = False
+        self._ending: asyncio.Task[bool] | None = None
         self._task = asyncio.create_task(self._renew())
 
     @property
@@ -52,13 +53,20 @@ class HeldLock:
     @property
     def lost(self) -> SafefileError | None:
         """Why it is lost. None while it is not."""
+        self._look()
         return self._loss
 
     async def release(self) -> bool:
         """Ends it. False when it had ended before."""
         if self._released:
             return False
+        self._look()
         self._released = True
+        # It goes on when whoever waits for it is cancelled.
+        self._ending = asyncio.create_task(self._end())
+        return await asyncio.shield(self._ending)
+
+    async def _end(self) -> bool:
         self._task.cancel()
         await asyncio.wait([self._task])
         return await self._release()
@@ -70,25 +78,33 @@ class HeldLock:
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
         # It ends by itself anyway: a release that fails is no failure of what was done.
-        with contextlib.suppress(SafefileError):
+        with contextlib.suppress(Exception):
             await self.release()
         if error is None and self._loss is not None:
             raise self._loss
 
     async def _renew(self) -> None:
-        while True:
+        while self._loss is None:
             await asyncio.sleep(self._renewal.pause)
             loss = self._renewal.begin()
             if loss is None:
                 try:
                     await self._renew_once(max(0.001, self._renewal.left))
                     self._renewal.renewed()
-                except SafefileError as failure:
+                except Exception as failure:
+                    # Whatever it was, it may be over by the next attempt.
                     loss = self._renewal.failed(failure)
-            if loss is not None:
-                self._loss = loss
-                self.cancellation.cancel()
-                return
+            self._lose(loss)
+
+    def _look(self) -> None:
+        """Its time may have run out without the task that renews it getting to run."""
+        if self._loss is None and not self._released:
+            self._lose(self._renewal.ran_out())
+
+    def _lose(self, loss: SafefileError | None) -> None:
+        if loss is not None and self._loss is None:
+            self._loss = loss
+            self.cancellation.cancel()
 
 
 class Holding:

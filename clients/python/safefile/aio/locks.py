@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Iterable
 from typing import Unpack
@@ -77,7 +78,13 @@ class Locks:
             seconds = lock.remaining.ToNanoseconds() / 1e9
             # Nobody knows how long the answer was under way, but of a renewal it is known when it was asked for.
             asked = time.monotonic()
-            lock = await self.renew(lock.lock_id, ttl=seconds, **kept)
+            try:
+                lock = await self.renew(lock.lock_id, ttl=seconds, **kept)
+            except BaseException:
+                # Nobody else knows its id.
+                with contextlib.suppress(Exception):
+                    await self.release(lock.lock_id, timeout=options.get("timeout"))
+                raise
 
             def renew(timeout: float) -> Awaitable[object]:
                 return self.renew(lock.lock_id, ttl=seconds, timeout=timeout)

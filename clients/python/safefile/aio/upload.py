@@ -41,6 +41,11 @@ async def upload(
             pause = state.pause_after(failure, attempt)
             if pause > 0 and not await wait(pause, cancel):
                 raise state.cancelled_after(failure) from failure
+        except Exception as error:
+            # The source failed when it was read again: that says nothing of the attempt before.
+            if state.unsettled is None:
+                raise
+            raise state.unsettled from error
 
 
 async def _send(
@@ -65,7 +70,7 @@ async def _send(
     except _Expired as error:
         raise attempt.expired() from error
     except asyncio.CancelledError as error:
-        if is_own(error, cancel):
+        if is_own(call, cancel):
             raise attempt.cancelled() from error
         raise
     except grpc.RpcError as error:
@@ -134,9 +139,13 @@ class _Stream:
         return True
 
     async def end(self) -> None:
-        """Ends the requests."""
-        with contextlib.suppress(asyncio.InvalidStateError, grpc.RpcError):
-            await self._call.done_writing()
+        """Ends the requests. When that fails the call has ended: `answer` says how."""
+        try:
+            with contextlib.suppress(asyncio.InvalidStateError, grpc.RpcError, grpc.aio.InternalError):
+                async with asyncio.timeout(self._idle_timeout):
+                    await self._call.done_writing()
+        except TimeoutError as error:
+            raise _Expired from error
 
     async def answer(self, seconds: float) -> UploadFileResponse:
         try:

@@ -9,6 +9,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.net.URI;
+import java.net.URISyntaxException;
 import java.net.UnknownHostException;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -22,7 +23,12 @@ final class AddressList extends NameResolverProvider {
 
     static String target(List<String> addresses) {
         addresses.forEach(AddressList::parse);
-        return SCHEME + ":///" + String.join(",", addresses);
+        try {
+            // It escapes the brackets of IPv6.
+            return new URI(SCHEME, "", "/" + String.join(",", addresses), null).toString();
+        } catch (URISyntaxException impossible) {
+            throw new IllegalArgumentException(impossible);
+        }
     }
 
     @Override

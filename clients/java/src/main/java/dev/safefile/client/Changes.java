@@ -65,7 +65,8 @@ abstract class Changes extends Reads {
     /**
      * Creates or replaces a file of any size. No more of the source is read than the server takes. When the connection
      * breaks it goes on from what the server holds, if the source can be read again. What the source throws comes as it
-     * is, and nothing was changed then.
+     * is, and nothing was changed then. Only when an attempt before it may have committed comes the SafefileException of
+     * that one, with the outcome UNKNOWN and what the source threw as its cause.
      */
     public MutationResult upload(String path, UploadSource source) throws IOException {
         return upload(path, source, given -> {});

@@ -35,7 +35,9 @@ public final class Download extends InputStream {
     private ByteString chunk = ByteString.EMPTY;
     private int chunkRead;
     private long at;
-    private boolean ended;
+    private boolean complete;
+    private boolean closed;
+    private RuntimeException failure;
     private byte[] sha256;
 
     /** Waits for the header, so that what cannot be read fails here. */
@@ -99,11 +101,11 @@ public final class Download extends InputStream {
         return chunk.size() - chunkRead;
     }
 
-    /** Ends it early; after its end nothing. */
+    /** Ends it early: what is read from it then is a failure. After its end nothing. */
     @Override
     public void close() {
-        if (!ended) call.cancel();
-        ended = true;
+        if (!complete) call.cancel();
+        closed = true;
         chunk = ByteString.EMPTY;
         chunkRead = 0;
     }
@@ -131,12 +133,15 @@ public final class Download extends InputStream {
     /** False at the end. */
     private boolean fill() {
         while (chunkRead == chunk.size()) {
-            if (ended) return false;
+            if (complete) return false;
+            if (failure != null) throw failure;
+            if (closed) throw wasClosed();
             try {
                 take();
-            } catch (RuntimeException failure) {
+            } catch (RuntimeException found) {
+                failure = found;
                 close();
-                throw failure;
+                throw found;
             }
         }
         return true;
@@ -150,7 +155,7 @@ public final class Download extends InputStream {
             // To the very end: a call that is cancelled instead resets its stream, and HTTP/2 servers end connections
             // that reset more than some thousand (CVE-2023-44487).
             if (part() != null) throw broken("went on after its end");
-            ended = true;
+            complete = true;
             return;
         }
         if (part.chunk() == null) throw broken("held something unknown");
@@ -198,6 +203,11 @@ public final class Download extends InputStream {
         }
         if (!call.status().isOk()) throw Failures.of(call.status(), call.trailers());
         return null;
+    }
+
+    private SafefileException wasClosed() {
+        String problem = "The download of " + path + " was closed before its end.";
+        return Failures.own(Status.Code.CANCELLED, problem, Map.of("path", path), null);
     }
 
     private SafefileException broken(String what) {

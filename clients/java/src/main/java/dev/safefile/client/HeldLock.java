@@ -70,6 +70,8 @@ public final class HeldLock implements AutoCloseable {
     /** Ends it. False when it had ended before. */
     public boolean release() {
         if (ending.getCount() == 0) return false;
+        // Looked at for the last time: from now on its time may run out.
+        loss();
         // Also in a thread, or a context, that was told to end.
         boolean interrupted = Thread.interrupted();
         Context before = Context.ROOT.attach();
@@ -93,7 +95,7 @@ public final class HeldLock implements AutoCloseable {
     public void close() {
         try {
             release();
-        } catch (SafefileException unreleased) {
+        } catch (RuntimeException unreleased) {
             // Its time to live ends it.
         }
     }
@@ -117,10 +119,12 @@ public final class HeldLock implements AutoCloseable {
                 locks.renew(lockId(), ttl, options -> options.deadline(left));
                 endNanos = askedNanos + ttl.toNanos();
                 pauseNanos = ttl.toNanos() / 3;
-            } catch (SafefileException failed) {
+            } catch (RuntimeException failed) {
                 if (ending.getCount() == 0) return;
+                // Whatever it was, it may be over by the next attempt.
                 failure = failed;
-                if (failed.is(ErrorReason.ERROR_REASON_LOCK_LOST)) lose(failed);
+                if (failed instanceof SafefileException said && said.is(ErrorReason.ERROR_REASON_LOCK_LOST))
+                    lose(failed);
                 pauseNanos = RETRY_NANOS;
             }
         }

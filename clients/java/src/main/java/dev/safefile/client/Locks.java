@@ -10,6 +10,7 @@ import dev.safefile.v1.LockEntry;
 import dev.safefile.v1.LockServiceGrpc;
 import dev.safefile.v1.ReleaseLockRequest;
 import dev.safefile.v1.RenewLockRequest;
+import io.grpc.Context;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.List;
@@ -91,7 +92,33 @@ public final class Locks {
         Duration ttl = Protos.duration(acquired.getRemaining());
         // Nobody knows how long the answer was under way, but of a renewal it is known when it was asked for.
         long askedNanos = System.nanoTime();
-        return new HeldLock(this, renew(acquired.getLockId(), ttl), ttl, askedNanos);
+        return new HeldLock(this, firstRenewal(acquired.getLockId(), ttl), ttl, askedNanos);
+    }
+
+    private Lock firstRenewal(String lockId, Duration ttl) {
+        try {
+            return renew(lockId, ttl);
+        } catch (RuntimeException failure) {
+            // Nobody else knows its id.
+            try {
+                releaseAnyway(lockId);
+            } catch (RuntimeException unreleased) {
+                failure.addSuppressed(unreleased);
+            }
+            throw failure;
+        }
+    }
+
+    /** Also in a thread, or a context, that was told to end. */
+    private boolean releaseAnyway(String lockId) {
+        boolean interrupted = Thread.interrupted();
+        Context before = Context.ROOT.attach();
+        try {
+            return release(lockId);
+        } finally {
+            Context.ROOT.detach(before);
+            if (interrupted) Thread.currentThread().interrupt();
+        }
     }
 
     /** Who holds and who waits, over all pages. */

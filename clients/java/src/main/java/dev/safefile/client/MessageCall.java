@@ -76,6 +76,16 @@ final class MessageCall<Q, A> {
         }
     }
 
+    /** Whether a message is here to be taken. */
+    boolean hasMessage() {
+        lock.lock();
+        try {
+            return !messages.isEmpty();
+        } finally {
+            lock.unlock();
+        }
+    }
+
     /** Whether a wait was in vain: then the call was cancelled here. */
     boolean stalled() {
         return stalled;

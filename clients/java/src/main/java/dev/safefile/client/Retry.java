@@ -16,7 +16,7 @@ final class Retry {
     private final Runnable reconnect;
     private int attempts = 1;
     private Long failedNanos;
-    private boolean open;
+    private SafefileException unsettled;
 
     /** `reconnect` is told that a repeat comes, so that the connection does not wait for longer than the call. */
     Retry(RetryPolicy policy, Runnable reconnect) {
@@ -61,9 +61,14 @@ final class Retry {
      */
     SafefileException settle(SafefileException failure) {
         boolean answered = failure.reason().isPresent() && failure.code() != Status.Code.UNAVAILABLE;
-        if (failure.outcome().orElse(null) == Outcome.UNKNOWN) open = true;
-        else if (open && !answered) return failure.with(Outcome.UNKNOWN, Map.of());
+        if (failure.outcome().orElse(null) == Outcome.UNKNOWN) unsettled = failure;
+        else if (unsettled != null && !answered) return failure.with(Outcome.UNKNOWN, Map.of());
         return failure;
+    }
+
+    /** The last failure of an attempt that may have committed; null when there was none. */
+    SafefileException unsettled() {
+        return unsettled;
     }
 
     private long backoffNanos() {

@@ -116,7 +116,16 @@ public final class SafefileException extends RuntimeException {
 
     /** The same error with another outcome, and more metadata where there was none. */
     SafefileException with(Outcome outcome, Map<String, String> metadata) {
-        SafefileException copy = new SafefileException(code, getMessage(), facts.with(outcome, metadata), getCause());
+        return copy(facts.with(outcome, metadata), getCause());
+    }
+
+    /** The same error with another cause. */
+    SafefileException causedBy(Throwable cause) {
+        return copy(facts, cause);
+    }
+
+    private SafefileException copy(Facts said, Throwable cause) {
+        SafefileException copy = new SafefileException(code, getMessage(), said, cause);
         copy.setStackTrace(getStackTrace());
         return copy;
     }

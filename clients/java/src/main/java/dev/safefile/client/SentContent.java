@@ -17,13 +17,14 @@ final class SentContent {
         this.declared = declared;
     }
 
-    /** From where on the source has to be read when it is sent from `start` on. */
-    long readFrom(long start) {
+    /** The source is opened, to be sent from `start` on. Returns from where on it has to be read. */
+    long opened(long start) {
+        // Also when it turns out to be empty.
+        unread = false;
         return declared ? start : Math.min(start, hashedBytes);
     }
 
     void add(byte[] data, int length, long offset) {
-        unread = false;
         if (declared) return;
         int known = (int) Math.min(length, Math.max(0, hashedBytes - offset));
         digest.update(data, known, length - known);

@@ -57,6 +57,10 @@ record Upload(
                 retry.after(failure);
                 // A guess: the service names the offset if it holds less than what was handed to the connection.
                 offset = resumable ? attempt.sentBytes() : 0;
+            } catch (IOException | RuntimeException failure) {
+                // The source failed when it was read again: that says nothing of the attempt before.
+                if (retry.unsettled() == null) throw failure;
+                throw retry.unsettled().causedBy(failure);
             }
         }
     }

@@ -24,6 +24,7 @@ final class UploadAttempt {
     private MessageCall<UploadFileRequest, UploadFileResponse> call;
     private boolean began;
     private boolean ended;
+    private boolean resultSeen;
     private long sentBytes;
 
     UploadAttempt(Upload upload, SentContent content) {
@@ -81,7 +82,7 @@ final class UploadAttempt {
     private long chunks(long start) throws IOException {
         began = true;
         try (InputStream in = upload.source().open()) {
-            long offset = content.readFrom(start);
+            long offset = content.opened(start);
             if (!skip(in, offset)) return start;
             while (!call.isAnswered()) {
                 // Up to the start only the digest needs it.
@@ -132,6 +133,7 @@ final class UploadAttempt {
         if (!answer.hasResult()) {
             throw error(Status.Code.INTERNAL, "The server's answer holds no result.", Outcome.UNKNOWN);
         }
+        resultSeen = true;
         // Its status too: a call that is cancelled instead would reset its stream.
         call.next(upload.answerMax());
         if (!call.status().isOk()) throw failure();
@@ -149,7 +151,9 @@ final class UploadAttempt {
 
     private SafefileException failure() {
         // Ending the requests asks for the commit; until then a broken stream changes nothing.
-        Outcome unanswered = ended ? Outcome.UNKNOWN : Outcome.NOT_COMMITTED;
+        // But a result is that of a commit, whichever attempt asked for it.
+        boolean open = ended || resultSeen || call.hasMessage();
+        Outcome unanswered = open ? Outcome.UNKNOWN : Outcome.NOT_COMMITTED;
         if (call.stalled()) {
             return error(Status.Code.DEADLINE_EXCEEDED, "The server took too long for the upload.", unanswered);
         }

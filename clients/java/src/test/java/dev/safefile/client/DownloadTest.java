@@ -76,6 +76,7 @@ class DownloadTest {
     }
 
     @Test
+    @SuppressWarnings("try") // closed twice, which is what is tested
     void aWholeContentIsReadToItsEnd() throws Exception {
         try (FakeServer fake = serving(answer -> {
                     answer.onNext(header(TEXT.length));
@@ -88,6 +89,8 @@ class DownloadTest {
             assertArrayEquals(TEXT, download.readAllBytes());
             assertArrayEquals(
                     Protos.sha256(TEXT).toByteArray(), download.sha256().orElseThrow());
+            assertEquals(-1, download.read());
+            download.close();
             assertEquals(-1, download.read());
         }
         assertFalse(cancelled);
@@ -144,6 +147,36 @@ class DownloadTest {
                         options -> options.addresses(List.of(fake.address())).idle(Duration.ofMillis(500)))) {
             var error = assertThrows(SafefileException.class, () -> hasty.read("a"));
             assertEquals(Status.Code.DEADLINE_EXCEEDED, error.code());
+        }
+    }
+
+    @Test
+    void aFailedDownloadHasNoEnd() throws Exception {
+        try (FakeServer fake = serving(answer -> {
+                    answer.onNext(header(TEXT.length));
+                    answer.onNext(chunk(0, 5, 0));
+                    answer.onError(Status.UNAVAILABLE.asRuntimeException());
+                });
+                Download download = fake.client.download("a")) {
+            assertEquals(5, download.readNBytes(5).length);
+            for (int time = 0; time < 2; time++) {
+                var error = assertThrows(SafefileException.class, download::read);
+                assertEquals(Status.Code.UNAVAILABLE, error.code());
+            }
+        }
+    }
+
+    @Test
+    void aDownloadThatWasClosedHasNoEnd() throws Exception {
+        try (FakeServer fake = serving(answer -> {
+            answer.onNext(header(TEXT.length));
+            answer.onNext(chunk(0, 5, 0));
+        })) {
+            Download download = fake.client.download("a");
+            download.read();
+            download.close();
+            var error = assertThrows(SafefileException.class, download::readAllBytes);
+            assertEquals(Status.Code.CANCELLED, error.code());
         }
     }
 

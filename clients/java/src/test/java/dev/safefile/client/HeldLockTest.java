@@ -126,6 +126,15 @@ class HeldLockTest {
     }
 
     @Test
+    void aLockWhoseFirstRenewalFailsIsReleased() {
+        state = StatusOfRenewals.LOST;
+        var error =
+                assertThrows(SafefileException.class, () -> fake.client.locks().hold("a"));
+        assertEquals("LOCK_LOST", error.reason().orElseThrow());
+        assertEquals(1, releases.get());
+    }
+
+    @Test
     void anInterruptedThreadStillReleases() {
         try (HeldLock held = fake.client.locks().hold("a")) {
             assertTrue(held.loss().isEmpty());

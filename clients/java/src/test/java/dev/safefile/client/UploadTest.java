@@ -42,6 +42,11 @@ class UploadTest {
     /** So many streams break as soon as two chunks are held. */
     private int breaks;
 
+    /** The answer is lost: all came, and the connection broke. */
+    private boolean losesAnswers;
+    /** The header is answered with a result at once, and that with another status. */
+    private boolean answersEarly;
+
     private volatile boolean committed;
     private byte[] digestSaid;
     private FakeServer fake;
@@ -57,6 +62,12 @@ class UploadTest {
                     if (over) return;
                     if (message.hasHeader()) {
                         headers.add(message.getHeader());
+                        if (!answersEarly) return;
+                        over = true;
+                        answer.onNext(UploadFileResponse.newBuilder()
+                                .setResult(MutationResult.getDefaultInstance())
+                                .build());
+                        answer.onError(Status.INTERNAL.asRuntimeException());
                         return;
                     }
                     ContentChunk chunk = message.getChunk();
@@ -84,6 +95,10 @@ class UploadTest {
                 public void onCompleted() {
                     if (over) return;
                     committed = true;
+                    if (losesAnswers) {
+                        answer.onError(Status.UNAVAILABLE.asRuntimeException());
+                        return;
+                    }
                     ByteString digest =
                             digestSaid == null ? Protos.sha256(held.toByteArray()) : ByteString.copyFrom(digestSaid);
                     Revision revision = Revision.newBuilder().setSha256(digest).build();
@@ -188,6 +203,48 @@ class UploadTest {
         assertEquals("the disk is gone", error.getMessage());
         cancelled.await();
         assertFalse(committed);
+    }
+
+    @Test
+    void aSourceThatFailsWhenReadAgainLeavesOpenWhatWasOpen() {
+        losesAnswers = true;
+        int[] opened = {0};
+        UploadSource source = UploadSource.of(() -> {
+            if (++opened[0] > 1) throw new IOException("the file is gone");
+            return new ByteArrayInputStream(content);
+        });
+        var error = assertThrows(
+                SafefileException.class,
+                () -> fake.client.upload("a", source, options -> options.requestId("left-open")));
+        assertEquals(Outcome.UNKNOWN, error.outcome().orElseThrow());
+        assertEquals("left-open", error.requestId().orElseThrow());
+        assertEquals("the file is gone", error.getCause().getMessage());
+        assertEquals(2, opened[0]);
+    }
+
+    @Test
+    void aResultWithoutItsStatusMayBeCommitted() {
+        answersEarly = true;
+        // Without an end, so that the answer is noticed before the requests are ended.
+        UploadSource once = UploadSource.once(new InputStream() {
+            @Override
+            public int read() {
+                return 0;
+            }
+        });
+        var error = assertThrows(SafefileException.class, () -> fake.client.upload("a", once));
+        assertEquals(Status.Code.INTERNAL, error.code());
+        assertEquals(Outcome.UNKNOWN, error.outcome().orElseThrow());
+    }
+
+    @Test
+    void aSourceThatIsEmptyNowIsComparedWithWhatIsThere() {
+        held.write(content, 0, 5);
+        UploadSource empty = UploadSource.of(() -> InputStream.nullInputStream());
+        var error = assertThrows(
+                SafefileException.class, () -> fake.client.upload("a", empty, options -> options.uploadId("mine")));
+        assertEquals(Status.Code.DATA_LOSS, error.code());
+        assertEquals(Outcome.COMMITTED, error.outcome().orElseThrow());
     }
 
     @Test
