@@ -13,9 +13,10 @@ const TESTS = {
     "journal/writer",
     "regress/013-journal-tail",
     "journal/odd",
+    "journal/followed",
     "journal/journal",
   ],
-  commit: ["commit/commit"],
+  commit: ["commit/announcer", "commit/commit"],
 };
 const SEEDS = 30;
 const CONCURRENCY = 2;
@@ -42,7 +43,7 @@ const configuration = {
   disableTypeChecks: false,
   concurrency: CONCURRENCY,
   coverageAnalysis: "off",
-  timeoutMS: 20_000,
+  timeoutMS: 60_000,
   tempDirName: path.join(process.env.WORK, "sandboxes"),
   symlinkNodeModules: true,
   ignorePatterns: ["sandboxes", "scripts"],
