@@ -5,7 +5,7 @@
 #   scripts/mutate.sh [files below dist/services]     all of journal/ and commit/, or these: journal/frame.js
 #
 # Works on a copy of what is compiled, so the working dist stays whole. What the compiler puts before the code itself, and the
-# texts of messages, are left alone. The report is .tools/mutation/report.html.
+# texts of messages, are left alone. The reports are .tools/mutation/<folder>/report.html.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 root=$PWD
@@ -19,6 +19,10 @@ ln -s "$root/node_modules" "$work/node_modules"
 ln -s "$root/scripts" "$work/scripts"
 
 if [ "$#" -gt 0 ]; then files=("${@/#/dist/services/}"); else files=(dist/services/{journal,commit}/*.js); fi
-WORK=$work REPORT=$root/.tools/mutation node scripts/mutate.mjs "${files[@]}" >"$work/stryker.conf.json"
 cd "$work"
-"$tools/stryker" run stryker.conf.json
+# One folder after the other, so that each mutant meets the tests of its own.
+for folder in $(dirname "${files[@]}" | sort -u); do
+  mapfile -t some < <(printf '%s\n' "${files[@]}" | grep "^$folder/[^/]*$")
+  WORK=$work REPORT=$root/.tools/mutation/$(basename "$folder") node "$root/scripts/mutate.mjs" "${some[@]}" >stryker.conf.json
+  "$tools/stryker" run stryker.conf.json
+done

@@ -160,6 +160,17 @@ test("our journal is accounted for up to the oldest operation that is open", asy
   assert.equal(index.sequence, 4);
 });
 
+test("an operation that others overtook on the way to the journal is open from its own record on", async () => {
+  const { index, commit, settled, announcer, lines } = start();
+  const late = announcer.begin();
+  commit("a").settle();
+  await settled();
+  late.journaled(lines.append());
+  commit("c").settle();
+  await settled();
+  assert.equal(index.sequence, 1);
+});
+
 test("a backlog is told in bounded batches, and only the last says how far the journal is accounted for", async () => {
   const { index, lines, settled, announcer } = start();
   const announcement = announcer.begin();
