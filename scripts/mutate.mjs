@@ -13,6 +13,7 @@ const TESTS = {
     "journal/writer",
     "regress/013-journal-tail",
     "journal/odd",
+    "journal/journals",
     "journal/followed",
     "journal/journal",
   ],
