@@ -14,7 +14,8 @@ const EXIT_CONFIG = 78;
 /** A file call that takes longer than this as the process ends is not waited for; the exit code is then that of a kill. */
 const HUNG_MS = 1_000;
 
-// Read by libuv at the first file call: more than its 4 threads, since a flush occupies one for its whole length.
+// Read by libuv at the first file call: more than its 4 threads, since a flush occupies one for its whole length, and on a
+// network volume every call does.
 process.env.UV_THREADPOOL_SIZE ??= "16";
 process.umask(0o022);
 setMaxListeners(0);

@@ -25,6 +25,8 @@ interface Written {
   /** Where the store has these bytes already. */
   readonly body: Content["body"] | undefined;
   readonly attributes: Given["attributes"];
+  /** The whole content, when it is small: then nothing of it is in the file yet. */
+  readonly held: Uint8Array | undefined;
 }
 
 /** Fourth stage: fills the staged files. Never touches a live one. */
@@ -65,18 +67,22 @@ export class Execute {
     const inlineBytesMax =
       source.from === "bytes" ? this.limits.inlineBytesMax : inlineBytesOf(this.limits, bases.length);
     const written = await this.write(handle, source, base, bases, inlineBytesMax);
-    const { sha256, sizeBytes, attributes } = written;
+    const { sha256, sizeBytes, attributes, held } = written;
     // What is added to a file leaves it its own mode.
     const modeWanted = source.from === "append" && base.content ? undefined : intent.mode;
     const mode = modeWanted ?? attributes?.mode ?? MODE_DEFAULT;
     const xattrs = { ...attributes?.xattrs, ...intent.xattrs?.set };
     for (const name of intent.xattrs?.remove ?? []) delete xattrs[name];
     const mtimeNs = this.mtimeOf(base, bases, timeMs);
-    await handle.setAttributes({ mode, owner: attributes?.owner, xattrs, mtimeNs });
+    const wanted = { mode, owner: attributes?.owner, xattrs, mtimeNs };
+    // Allocated blocks spare ext4 the flush that it makes when a rename replaces a file.
+    const reserve = source.from === "bytes" && base.content !== undefined;
+    const filled = held && (await handle.fill(held, wanted, reserve));
+    if (!held) await handle.setAttributes(wanted);
     // A large content is only a digest in the journal, and a network volume has no replay: their bytes go first.
     if (!written.body || "object" in written.body || this.volume.kind === "network") await handle.sync();
     const body = written.body ?? (await this.keep(plan, lease, part, bases.length));
-    const stats = await handle.stat();
+    const stats = filled ?? (await handle.stat());
     const content: Content = { sha256, sizeBytes, mode, owner: stats.owner, xattrs, body };
     return { base, live, handle, content, inode: stats.inode, mtimeNs: stats.mtimeNs };
   }
@@ -107,18 +113,16 @@ export class Execute {
     if (source.from === "upload") {
       const { sha256, sizeBytes } = source;
       const body = sizeBytes <= inlineBytesMax ? { inline: await readAll(handle, sizeBytes) } : undefined;
-      return { sha256, sizeBytes, body, attributes: base.content };
+      return { sha256, sizeBytes, body, attributes: base.content, held: undefined };
     }
     const given = await give(source, base, bases, this.store);
-    // Allocated blocks spare ext4 the flush that it makes when a rename replaces a file.
-    if (source.from === "bytes" && base.content) await handle.reserve(source.bytes.length);
     const written = await this.pour(given, handle, inlineBytesMax, path);
     if (source.from === "patch" && source.sha256 && !sameBytes(source.sha256, written.sha256))
       throw new ChecksumMismatchError({ field: "sha256", path });
     return written;
   }
 
-  /** Writes all chunks; those of a small content are kept for its record. */
+  /** Writes all chunks. Those of a small content are held back, for its record, and to be written in one go. */
   private async pour({ chunks, known, attributes }: Given, handle: Handle, inlineBytesMax: number, path: string) {
     const digest = createHash("sha256");
     let small: Uint8Array[] | undefined = [];
@@ -127,22 +131,26 @@ export class Execute {
       for await (const chunk of chunks) {
         if (sizeBytes + chunk.length > this.limits.uploadBytesMax)
           throw new LimitExceededError({ field: "data", limit: `${this.limits.uploadBytesMax} bytes in one file` });
-        await handle.write(chunk, sizeBytes);
         if (!known) digest.update(chunk);
+        if (small && sizeBytes + chunk.length > inlineBytesMax) {
+          if (small.length > 0) await handle.writeAll(small, 0);
+          small = undefined;
+        }
+        if (small) small.push(chunk);
+        else await handle.write(chunk, sizeBytes);
         sizeBytes += chunk.length;
-        if (sizeBytes > inlineBytesMax) small = undefined;
-        small?.push(chunk);
       }
     } catch (error) {
       if (!(error instanceof ContentCorruptError)) throw error;
       const { path: of = path, revision = 0 } = known ?? {};
       throw new RevisionCorruptError({ path: of, revision, where: error.where }, error);
     }
-    const inline = small && { inline: small.length === 1 ? (small[0] as Uint8Array) : Buffer.concat(small) };
+    const held = small?.length === 1 ? small[0] : small && Buffer.concat(small);
+    const inline = held && { inline: held };
     // A content that is in a record already is repeated only where it is small enough for this one.
     const isKept = known && (inline !== undefined || "object" in known.content.body);
     const body = isKept ? known.content.body : inline;
-    return { sha256: known?.content.sha256 ?? digest.digest(), sizeBytes, body, attributes };
+    return { sha256: known?.content.sha256 ?? digest.digest(), sizeBytes, body, attributes, held };
   }
 
   /** Puts a new content into the store, before it is visible. */

@@ -56,7 +56,6 @@ export class Lease implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.hold.release();
     this.onReleased?.(performance.now() - this.sinceMs);
-    await this.held.disposeAsync();
-    await this.attempt[Symbol.asyncDispose]();
+    await Promise.all([this.held.disposeAsync(), this.attempt[Symbol.asyncDispose]()]);
   }
 }

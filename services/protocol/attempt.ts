@@ -269,6 +269,6 @@ export class Attempt implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const file of this.files) await file?.[Symbol.asyncDispose]();
+    await Promise.all(this.files.map((file) => file?.[Symbol.asyncDispose]()));
   }
 }

@@ -6,6 +6,7 @@
  */
 import { register } from "node:module";
 import { setTimeout as sleep } from "node:timers/promises";
+import { isMainThread } from "node:worker_threads";
 
 const { env } = process;
 
@@ -69,4 +70,5 @@ async function consoleTraces() {
   return new TraceConsole({ operationsOnly: env.SAFEFILE_TRACE_CONSOLE === "only" });
 }
 
-await start();
+// Threads load it, too; nothing is measured there.
+if (isMainThread) await start();

@@ -36,8 +36,7 @@ export class Validate {
     const { path } = intent;
     const needed = needsFile(intent) && isLastStage;
     try {
-      await using live = await this.volume.locate(path);
-      const stats = await this.volume.stat(live);
+      const stats = await this.volume.peek(path);
       if (!stats && needed) throw new PathNotFoundError({ path });
       if (stats) checkType(intent, stats);
     } catch (error) {

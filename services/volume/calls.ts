@@ -1,46 +1,48 @@
-/** node:fs with promises over bare descriptors: a third of the cost of fs.promises' FileHandle. */
-import fs from "node:fs";
-import { promisify } from "node:util";
-import { pulse } from "./pulse.js";
+import type { Owner, Stat } from "./volume.js";
 
-/** The same function, with its calls counted. */
-const counted = <F extends (...args: never[]) => Promise<unknown>>(call: F): F =>
-  ((...args: never[]) => pulse.watch(call(...args))) as F;
+/** What `Calls.fill` makes of an empty file. */
+export interface Filling {
+  readonly bytes: Uint8Array;
+  /** Whether to allocate the space before anything is written. */
+  readonly reserve: boolean;
+  /** Given as far as this process may. */
+  readonly owner: Owner | undefined;
+  readonly mode: number;
+  /** Both times, as `futimes` takes them. */
+  readonly seconds: number;
+}
 
-export const open = counted(promisify(fs.open));
-export const close = counted(promisify(fs.close));
-export const read = counted(promisify(fs.read));
-export const write = counted(promisify(fs.write));
-export const writev = counted(promisify(fs.writev));
-export const fdatasync = counted(promisify(fs.fdatasync));
-export const fsync = counted(promisify(fs.fsync));
-export const ftruncate = counted(promisify(fs.ftruncate));
-export const fchmod = counted(promisify(fs.fchmod));
-export const chmod = counted(promisify(fs.chmod));
-export const fchown = counted(promisify(fs.fchown));
-export const rename = counted(promisify(fs.rename));
-export const link = counted(promisify(fs.link));
-export const unlink = counted(promisify(fs.unlink));
-export const mkdir = counted(promisify(fs.mkdir));
-export const rmdir = counted(promisify(fs.rmdir));
-export const readdir = counted(promisify(fs.readdir));
-export const utimes = counted(promisify(fs.utimes));
-export const copyFile = counted(promisify(fs.copyFile));
-export const statfs = counted(promisify(fs.statfs));
-export const readlink = counted(promisify(fs.readlink));
-
-export const lstat = (path: string): Promise<fs.BigIntStats> =>
-  pulse.watch(
-    new Promise((resolve, reject) =>
-      fs.lstat(path, { bigint: true }, (error, stats) => (error ? reject(error) : resolve(stats))),
-    ),
-  );
-export const fstat = (fd: number): Promise<fs.BigIntStats> =>
-  pulse.watch(
-    new Promise((resolve, reject) =>
-      fs.fstat(fd, { bigint: true }, (error, stats) => (error ? reject(error) : resolve(stats))),
-    ),
-  );
-
-/** Sets both times; seconds as a double keep microseconds, which is what futimes(3) stores here. */
-export const futimes = counted(promisify(fs.futimes));
+/**
+ * The short calls of the kernel, as promises: names, attributes, and pieces of files. `pool` makes each on a thread of
+ * Node's own; `thread` makes them one after the other on one thread, many in one message.
+ */
+export interface Calls {
+  open(path: string, flags: number, mode?: number): Promise<number>;
+  /** Undefined when it failed for whatever reason. */
+  openBeneath(root: number, path: string): Promise<number | undefined>;
+  close(fd: number): Promise<void>;
+  /** Returns how many bytes were read; fewer than there is room for also before the end of the file. */
+  read(fd: number, into: Uint8Array, position: number): Promise<number>;
+  /** Returns how many bytes were written. */
+  write(fd: number, bytes: Uint8Array, position: number): Promise<number>;
+  /** False when the file system cannot. */
+  allocate(fd: number, sizeBytes: number): Promise<boolean>;
+  /** allocate, write, fchown, fchmod, futimes and fstat. */
+  fill(fd: number, filling: Filling): Promise<Stat>;
+  /** What is at `name` in the directory `path`: as `openBeneath`, lstat and close. Undefined when the first failed. */
+  lookBeneath(root: number, path: string, name: string): Promise<{ readonly stat: Stat | undefined } | undefined>;
+  fstat(fd: number): Promise<Stat>;
+  lstat(path: string): Promise<Stat>;
+  fchmod(fd: number, mode: number): Promise<void>;
+  chmod(path: string, mode: number): Promise<void>;
+  fchown(fd: number, uid: number, gid: number): Promise<void>;
+  /** Sets both times; seconds as a double keep microseconds, which is what futimes(3) stores here. */
+  futimes(fd: number, accessed: number, modified: number): Promise<void>;
+  utimes(path: string, accessed: number, modified: number): Promise<void>;
+  rename(source: string, target: string): Promise<void>;
+  link(source: string, target: string): Promise<void>;
+  unlink(path: string): Promise<void>;
+  mkdir(path: string, mode: number): Promise<void>;
+  rmdir(path: string): Promise<void>;
+  readdir(path: string): Promise<string[]>;
+}

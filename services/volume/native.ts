@@ -48,6 +48,15 @@ export function openBeneath(root: number, path: string): Promise<number | undefi
   return pulse.watch(opened);
 }
 
+/** As `openBeneath`, on this thread. */
+export function openBeneathNow(root: number, path: string): number | undefined {
+  const fd = Number(syscall(OPENAT2, root, path, beneath, 24));
+  return fd < 0 ? undefined : fd;
+}
+
+/** As `allocate`, on this thread. */
+export const allocateNow = (fd: number, sizeBytes: number): boolean => posixFallocate(fd, 0, 0, sizeBytes) === 0;
+
 /** Allocates the first `sizeBytes` bytes of a file (fallocate(2)). False when the file system cannot. */
 export function allocate(fd: number, sizeBytes: number): Promise<boolean> {
   const allocated = new Promise<boolean>((resolve) => {

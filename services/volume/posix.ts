@@ -1,9 +1,11 @@
 import { constants, readFileSync } from "node:fs";
 import * as nodePath from "node:path";
 import { baseNameOf, type FilePath, parentOf } from "../model/path.js";
-import * as calls from "./calls.js";
-import { failed, type OnDurabilityError, PosixHandle, toStat } from "./handle.js";
-import { O_PATH, openBeneath, readXattrs, syncFileSystem } from "./native.js";
+import type { Calls } from "./calls.js";
+import { failed, type OnDurabilityError, PosixHandle } from "./handle.js";
+import { O_PATH, readXattrs, syncFileSystem } from "./native.js";
+import { copyFile, fsync, NOTHING, pool, readdirTypes, statfs } from "./pool.js";
+import { thread } from "./thread.js";
 import {
   codeOf,
   type EntryType,
@@ -39,18 +41,20 @@ class HeldName implements LiveName {
   readonly at: string;
   constructor(
     readonly path: FilePath,
+    private readonly calls: Calls,
     private readonly directory: number,
   ) {
     this.at = `/proc/self/fd/${directory}/${baseNameOf(path)}`;
   }
   async [Symbol.asyncDispose](): Promise<void> {
-    await calls.close(this.directory).catch(() => undefined); // opened for its path only: nothing can be lost
+    await this.calls.close(this.directory).catch(() => undefined); // opened for its path only: nothing can be lost
   }
 }
 
 /** A directory tree of the real file system. */
 export class PosixVolume implements Volume {
   private constructor(
+    private readonly calls: Calls,
     private readonly root: number,
     private readonly controlDirectory: number,
     /** Open for reading, for syncfs, which takes no O_PATH. */
@@ -69,20 +73,23 @@ export class PosixVolume implements Volume {
     kind: "auto" | "local" | "network",
     onDurabilityError: OnDurabilityError,
   ): Promise<PosixVolume> {
-    const root = await calls.open(directory, O_PATH | constants.O_DIRECTORY);
+    const root = await pool.open(directory, O_PATH | constants.O_DIRECTORY);
     const at = `/proc/self/fd/${root}`;
-    await went(calls.mkdir(`${at}/${CONTROL}`, 0o700), ["EEXIST"]);
-    const control = await calls.open(`${at}/${CONTROL}`, OPEN_DIRECTORY);
-    if ((await unless(["ENOENT"], calls.lstat(`${at}/${CONTROL.toUpperCase()}`))) !== undefined)
+    await went(pool.mkdir(`${at}/${CONTROL}`, 0o700), ["EEXIST"]);
+    const control = await pool.open(`${at}/${CONTROL}`, OPEN_DIRECTORY);
+    if ((await unless(["ENOENT"], pool.lstat(`${at}/${CONTROL.toUpperCase()}`))) !== undefined)
       throw new VolumeRefusedError(
         `${directory} does not tell upper from lower case; Safefile needs a volume that does`,
       );
-    const synced = await calls.open(`${at}/${CONTROL}`, constants.O_RDONLY | constants.O_DIRECTORY);
-    const type = (await calls.statfs(at)).type;
+    const synced = await pool.open(`${at}/${CONTROL}`, constants.O_RDONLY | constants.O_DIRECTORY);
+    const type = (await statfs(at)).type;
     const found = NETWORK_FILE_SYSTEMS.has(Number(type)) ? "network" : "local";
     // A kernel start is told from another by this file; without it (not Linux) every start counts as a new one.
     const bootId = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
-    return new PosixVolume(root, control, synced, kind === "auto" ? found : kind, bootId, onDurabilityError);
+    const known = kind === "auto" ? found : kind;
+    // Other hosts may keep a call waiting for long, and many of them at once is how to wait for them.
+    const calls = known === "local" ? thread : pool;
+    return new PosixVolume(calls, root, control, synced, known, bootId, onDurabilityError);
   }
 
   control(name: string): Name {
@@ -91,8 +98,17 @@ export class PosixVolume implements Volume {
 
   async locate(path: FilePath): Promise<LiveName> {
     const parent = parentOf(path);
-    const directory = (parent === "" ? undefined : await openBeneath(this.root, parent)) ?? (await this.walk(parent));
-    return new HeldName(path, directory);
+    const directory =
+      (parent === "" ? undefined : await this.calls.openBeneath(this.root, parent)) ?? (await this.walk(parent));
+    return new HeldName(path, this.calls, directory);
+  }
+
+  async peek(path: FilePath): Promise<Stat | undefined> {
+    const parent = parentOf(path);
+    const found = parent === "" ? undefined : await this.calls.lookBeneath(this.root, parent, baseNameOf(path));
+    if (found) return found.stat;
+    await using live = await this.locate(path);
+    return await this.stat(live);
   }
 
   async locateWithParents(path: FilePath): Promise<{ live: LiveName; made: FilePath[] }> {
@@ -113,7 +129,7 @@ export class PosixVolume implements Volume {
     for (let depth = 1; depth <= parts.length; depth++) {
       const directory = parts.slice(0, depth).join("/") as FilePath;
       await using name = await this.locate(directory);
-      if (await went(calls.mkdir(name.at, DIRECTORY_MODE), ["EEXIST"])) made.push(directory);
+      if (await went(this.calls.mkdir(name.at, DIRECTORY_MODE), ["EEXIST"])) made.push(directory);
     }
   }
 
@@ -122,37 +138,39 @@ export class PosixVolume implements Volume {
       const name = await unless(["ENOENT"], this.locate(directory));
       if (!name) continue;
       await using held = name;
-      if (!(await went(calls.rmdir(held.at), ["ENOTEMPTY", "EEXIST", "ENOENT"]))) return;
+      if (!(await went(this.calls.rmdir(held.at), ["ENOTEMPTY", "EEXIST", "ENOENT"]))) return;
     }
   }
 
   /** Opens `path` component by component; says what is in the way when it cannot. */
   private async walk(path: string): Promise<number> {
-    let directory = await calls.open(`/proc/self/fd/${this.root}`, O_PATH | constants.O_DIRECTORY);
+    let directory = await this.calls.open(`/proc/self/fd/${this.root}`, O_PATH | constants.O_DIRECTORY);
     try {
-      const device = (await calls.fstat(directory)).dev;
+      const device = (await this.calls.fstat(directory)).device;
       for (const part of path === "" ? [] : path.split("/")) {
         const at = `/proc/self/fd/${directory}/${part}`;
-        const next = await calls.open(at, OPEN_DIRECTORY).catch(async (error: unknown) => {
+        const next = await this.calls.open(at, OPEN_DIRECTORY).catch(async (error: unknown) => {
           if (codeOf(error) !== "ENOTDIR" && codeOf(error) !== "ELOOP") throw error;
-          const stats = await calls.lstat(at);
-          throw new NotPlainError(path, stats.isSymbolicLink() ? "symlink" : "not-a-directory");
+          const stats = await this.calls.lstat(at);
+          throw new NotPlainError(path, stats.type === "symlink" ? "symlink" : "not-a-directory");
         });
-        await calls.close(directory);
+        await this.calls.close(directory);
         directory = next;
-        if ((await calls.fstat(directory)).dev !== device) throw new NotPlainError(path, "mount");
+        if ((await this.calls.fstat(directory)).device !== device) throw new NotPlainError(path, "mount");
       }
       return directory;
     } catch (error) {
-      await calls.close(directory);
+      await this.calls.close(directory);
       throw error;
     }
   }
 
   async listLive(directory: FilePath | ""): Promise<{ name: string; type: EntryType }[]> {
-    const fd = (directory === "" ? undefined : await openBeneath(this.root, directory)) ?? (await this.walk(directory));
+    const fd =
+      (directory === "" ? undefined : await this.calls.openBeneath(this.root, directory)) ??
+      (await this.walk(directory));
     try {
-      const entries = await calls.readdir(`/proc/self/fd/${fd}/.`, { withFileTypes: true });
+      const entries = await readdirTypes(`/proc/self/fd/${fd}/.`);
       return entries
         .filter((entry) => directory !== "" || entry.name !== CONTROL)
         .map((entry) => ({
@@ -166,13 +184,13 @@ export class PosixVolume implements Volume {
                 : "other",
         }));
     } finally {
-      await calls.close(fd);
+      await this.calls.close(fd);
     }
   }
 
   async create(name: Name): Promise<Handle> {
     const flags = constants.O_CREAT | constants.O_EXCL | constants.O_RDWR | constants.O_NOFOLLOW;
-    return new PosixHandle(await calls.open(name.at, flags, 0o600), this.onDurabilityError);
+    return new PosixHandle(this.calls, await this.calls.open(name.at, flags, 0o600), this.onDurabilityError);
   }
 
   openWrite(name: Name): Promise<Handle> {
@@ -184,21 +202,21 @@ export class PosixVolume implements Volume {
   }
 
   private async openPlain(name: Name, access: number): Promise<Handle> {
-    return new PosixHandle(await this.openPlainFd(name, access), this.onDurabilityError);
+    return new PosixHandle(this.calls, await this.openPlainFd(name, access), this.onDurabilityError);
   }
 
   private async openPlainFd(name: Name, access: number): Promise<number> {
-    const fd = await calls.open(name.at, access | OPEN_PLAIN).catch((error: unknown) => {
+    const fd = await this.calls.open(name.at, access | OPEN_PLAIN).catch((error: unknown) => {
       const code = codeOf(error);
       if (code === "ELOOP") throw new NotPlainError(name.at, "symlink");
       if (code === "EISDIR") throw new NotPlainError(name.at, "directory");
       if (code === "ENXIO") throw new NotPlainError(name.at, "special");
       throw error;
     });
-    const stats = await calls.fstat(fd);
-    if (stats.isFile()) return fd;
-    await calls.close(fd);
-    throw new NotPlainError(name.at, stats.isDirectory() ? "directory" : "special");
+    const { type } = await this.calls.fstat(fd);
+    if (type === "file") return fd;
+    await this.calls.close(fd);
+    throw new NotPlainError(name.at, type === "directory" ? "directory" : "special");
   }
 
   async createWith(name: Name, content: string, sync: boolean): Promise<void> {
@@ -217,48 +235,47 @@ export class PosixVolume implements Volume {
 
   async touch(name: Name): Promise<void> {
     const now = Date.now() / 1000;
-    await calls.utimes(name.at, now, now);
+    await this.calls.utimes(name.at, now, now);
   }
 
   rename(source: Name, target: Name): Promise<void> {
-    return calls.rename(source.at, target.at);
+    return this.calls.rename(source.at, target.at);
   }
 
   link(source: Name, target: Name): Promise<void> {
-    return calls.link(source.at, target.at);
+    return this.calls.link(source.at, target.at);
   }
 
   unlink(name: Name): Promise<void> {
-    return calls.unlink(name.at);
+    return this.calls.unlink(name.at);
   }
 
   async makeDirectory(name: Name, mode?: number): Promise<void> {
-    await calls.mkdir(name.at, 0o700);
+    await this.calls.mkdir(name.at, 0o700);
     // Not by mkdir, which takes away what the process's umask says.
-    if (mode !== undefined) await calls.chmod(name.at, mode & 0o777);
+    if (mode !== undefined) await this.calls.chmod(name.at, mode & 0o777);
   }
 
   removeDirectory(name: Name): Promise<void> {
-    return calls.rmdir(name.at);
+    return this.calls.rmdir(name.at);
   }
 
-  async stat(name: Name): Promise<Stat | undefined> {
-    const stats = await unless(["ENOENT", "ENOTDIR"], calls.lstat(name.at));
-    return stats && toStat(stats);
+  stat(name: Name): Promise<Stat | undefined> {
+    return unless(NOTHING, this.calls.lstat(name.at));
   }
 
   list(name: Name): Promise<string[] | undefined> {
-    return unless(["ENOENT"], calls.readdir(name.at));
+    return unless(["ENOENT"], this.calls.readdir(name.at));
   }
 
   async syncDirectory(name: Name): Promise<void> {
-    const fd = await calls.open(name.at, constants.O_RDONLY | constants.O_DIRECTORY);
+    const fd = await this.calls.open(name.at, constants.O_RDONLY | constants.O_DIRECTORY);
     try {
-      await calls.fsync(fd);
+      await fsync(fd);
     } catch (error) {
       throw failed(this.onDurabilityError, error);
     } finally {
-      await calls.close(fd);
+      await this.calls.close(fd);
     }
   }
 
@@ -268,9 +285,9 @@ export class PosixVolume implements Volume {
     const from = await this.openPlainFd(source, constants.O_RDONLY);
     try {
       const flags = constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE;
-      await calls.copyFile(`/proc/self/fd/${from}`, target.at, flags);
+      await copyFile(`/proc/self/fd/${from}`, target.at, flags);
     } finally {
-      await calls.close(from);
+      await this.calls.close(from);
     }
     await using copy = await this.openRead(target);
     await copy.sync();
@@ -297,8 +314,8 @@ export class PosixVolume implements Volume {
   }
 
   async close(): Promise<void> {
-    await calls.close(this.synced);
-    await calls.close(this.controlDirectory);
-    await calls.close(this.root);
+    await this.calls.close(this.synced);
+    await this.calls.close(this.controlDirectory);
+    await this.calls.close(this.root);
   }
 }

@@ -63,6 +63,8 @@ export interface Handle extends AsyncDisposable {
   copyFrom(source: Name): Promise<void>;
   truncate(sizeBytes: number): Promise<void>;
   stat(): Promise<Stat>;
+  /** Gives an empty file its whole content and its attributes, and says what it is then: as the calls above, one by one. */
+  fill(bytes: Uint8Array, attributes: Attributes, reserve: boolean): Promise<Stat>;
   /** Makes the content durable. Throws DurabilityError, after which nothing more may be acknowledged (I10). */
   sync(): Promise<void>;
 }
@@ -77,6 +79,8 @@ export interface Volume {
   control(name: string): Name;
   /** Holds the parent directory of `path`. Throws NotFound when there is none, NotPlain for a symlink in the way. */
   locate(path: FilePath): Promise<LiveName>;
+  /** What is at `path`, undefined for nothing. Throws as `locate` does. */
+  peek(path: FilePath): Promise<Stat | undefined>;
   /** As `locate`, after making the missing parents. Returns the directories made, deepest last. */
   locateWithParents(path: FilePath): Promise<{ live: LiveName; made: FilePath[] }>;
   /** Removes directories that `locateWithParents` made, as far as they are empty. */

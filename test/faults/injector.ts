@@ -1,12 +1,15 @@
 /**
- * Loaded into a replica before anything of it (`node --import`): counts its calls to the file system on the volume, and
- * at the n-th one kills the process or answers an error. A socket, which is no file of the volume, says when and what.
+ * Loaded into every thread of a replica before anything of it (`node --import`): counts its calls to the file system on
+ * the volume, and at the n-th one kills the process or answers an error. A socket, which is no file of the volume, says
+ * when and what; the threads know of it by memory that they share.
  */
 import fs from "node:fs";
 import { createServer } from "node:net";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
+import { isMainThread } from "node:worker_threads";
 import { type Call, type Fault, type State, suits } from "./fault.js";
+import { Shared } from "./shared.js";
 
 const NAMES = [
   ...["open", "close", "read", "write", "writev", "fdatasync", "fsync", "ftruncate", "fchmod", "fchown", "rename"],
@@ -21,62 +24,79 @@ const CHANGING = new Set<string>([
 
 const root = process.env.SAFEFILE_VOLUME_ROOT ?? "";
 const socket = process.env.SAFEFILE_TEST_INJECTOR ?? "";
-let fault: Fault | undefined;
-let calls: Call[] = [];
-let hits = 0;
+const shared = Shared.ofProcess();
 
 type Done = (error: Error | null, value?: unknown) => void;
+type Answer = { readonly value: unknown } | { readonly error: unknown };
 
 for (const name of NAMES) {
   const real = fs[name] as (...given: unknown[]) => void;
   const promised = promisify(real) as (...given: unknown[]) => Promise<unknown>;
   // read, write and writev are promised as an object of two values, which only Node's own function can say.
   const asPromise = async (...given: unknown[]): Promise<unknown> => {
-    const decided = decide(name, given);
-    if (!decided) return promised(...given);
-    await decided.before();
-    const [answer] = await Promise.allSettled([promised(...given)]);
-    decided.after(answer);
-    if (answer.status === "rejected") throw answer.reason;
-    return answer.value;
+    const around = decide(name, given);
+    if (!around) return promised(...given);
+    around.before();
+    return around.after(
+      await promised(...given).then(
+        (value): Answer => ({ value }),
+        (error: unknown): Answer => ({ error }),
+      ),
+    );
   };
   const wrapped = (...given: unknown[]): void => {
     const done = given.pop() as Done;
-    if (fault)
+    if (shared.fault)
       asPromise(...given).then(
         (value) => done(null, value),
         (error: Error) => done(error),
       );
     else real(...given, done);
   };
-  Object.assign(fs, { [name]: Object.assign(wrapped, { [promisify.custom]: asPromise }) });
+  const realNow = fs[`${name}Sync`] as (...given: unknown[]) => unknown;
+  const now = (...given: unknown[]): unknown => {
+    // What this file asks itself is no call of the replica's.
+    const around = isMainThread ? undefined : decide(name, given);
+    if (!around) return realNow(...given);
+    around.before();
+    return around.after(answerOf(() => realNow(...given)));
+  };
+  Object.assign(fs, { [name]: Object.assign(wrapped, { [promisify.custom]: asPromise }), [`${name}Sync`]: now });
 }
 
-/** What to do around one call; undefined for a call that is none of ours. */
+function answerOf(call: () => unknown): Answer {
+  try {
+    return { value: call() };
+  } catch (error) {
+    return { error };
+  }
+}
+
+/** What to do around one call, which returns or throws what its caller is to see; undefined for one that is none of ours. */
 function decide(
   name: string,
   given: readonly unknown[],
-): { before(): Promise<void>; after(answer: PromiseSettledResult<unknown>): void } | undefined {
+): { before(): void; after(answer: Answer): unknown } | undefined {
+  const { fault } = shared;
   if (!fault) return undefined;
   const at = nameOf(given);
   if (!at.startsWith(root)) return undefined;
   const call: Call = { name, at: at.slice(root.length), changes: isChange(name, given), writable: isWritable(given) };
-  calls.push(call);
-  const isDue = calls.length >= fault.at && (hits === 0 || (fault.do === "fail" && fault.lasting));
-  if (!isDue || !suits(fault, call)) return { before: async () => undefined, after: () => undefined };
-  hits += 1;
-  const now = fault;
+  const number = shared.count(call);
+  const isDue = number >= fault.at && suits(fault, call) && shared.hit(fault.do === "fail" && fault.lasting);
   return {
-    before: async () => {
-      if (now.do === "kill" && now.when === "before") die();
+    before() {
+      if (!isDue) return;
+      if (fault.do === "kill" && fault.when === "before") die();
       // A descriptor is closed whatever close answers.
-      if (now.do === "fail" && !now.carriedOut && name !== "close") throw failure(now.code, name);
+      if (fault.do === "fail" && !fault.carriedOut && name !== "close") throw failure(fault.code, name);
     },
-    after: (answer) => {
-      if (now.do === "kill") die();
-      if (now.do !== "fail" || answer.status === "rejected") return;
+    after(answer) {
+      if (isDue && fault.do === "kill") die();
+      if ("error" in answer) throw answer.error;
+      if (!isDue || fault.do !== "fail") return answer.value;
       if (name === "open") fs.closeSync(answer.value as number);
-      throw failure(now.code, name);
+      throw failure(fault.code, name);
     },
   };
 }
@@ -121,16 +141,15 @@ function isWritable([fd]: readonly unknown[]): boolean {
   }
 }
 
-createServer((connection) => {
+const server = createServer((connection) => {
   createInterface({ input: connection }).on("line", (line) => {
     const asked = JSON.parse(line) as { arm?: Fault; disarm?: true };
-    const state: State = { calls, hits };
-    if (asked.arm) [fault, calls, hits] = [asked.arm, [], 0];
-    if (asked.disarm) fault = undefined;
+    const state: State = { calls: shared.calls, hits: shared.hits };
+    if (asked.arm) shared.arm(asked.arm);
+    if (asked.disarm) shared.disarm();
     connection.write(`${JSON.stringify(state)}\n`);
   });
   connection.on("error", () => undefined);
   connection.unref();
-})
-  .listen(socket)
-  .unref();
+});
+if (isMainThread) server.listen(socket).unref();

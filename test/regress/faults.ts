@@ -26,17 +26,27 @@ export function failNoMore(): void {
 
 type Done = (error?: Error | null) => void;
 
+const failure = (call: Call): Error => Object.assign(new Error(`EIO: i/o error, ${call}`), { code: "EIO" });
+
 for (const call of ["fdatasync", "fsync", "close"] as const) {
   const real = fs[call] as (fd: number, done?: Done) => void;
   const flawed = (fd: number, done?: Done): void => {
     const fails = failing?.(call, nameOf(fd)) === true;
-    real(fd, (error) => {
-      if (fails) done?.(Object.assign(new Error(`EIO: i/o error, ${call}`), { code: "EIO" }));
-      else done?.(error);
-    });
+    real(fd, (error) => done?.(fails ? failure(call) : error));
   };
   Object.assign(fs, { [call]: flawed });
 }
+
+// What is closed on a thread of its own fails here, on the way back. Imported when the calls above are flawed.
+const { thread } = await import("../../services/volume/thread.js");
+const close = thread.close;
+Object.assign(thread, {
+  async close(fd: number): Promise<void> {
+    const fails = failing?.("close", nameOf(fd)) === true;
+    await close(fd);
+    if (fails) throw failure("close");
+  },
+});
 
 function nameOf(fd: number): string {
   try {

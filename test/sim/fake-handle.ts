@@ -74,6 +74,13 @@ export class FakeHandle implements Handle {
     });
   }
 
+  async fill(bytes: Uint8Array, attributes: Attributes, reserve: boolean): Promise<Stat> {
+    if (reserve) await this.reserve(bytes.length);
+    await this.write(bytes, 0);
+    await this.setAttributes(attributes);
+    return await this.stat();
+  }
+
   async copyFrom(source: Name): Promise<void> {
     const from = await this.volume.plainFile(source);
     await this.writing(() => {

@@ -116,6 +116,11 @@ export class FakeVolume implements Volume {
     return at;
   }
 
+  async peek(path: FilePath): Promise<Stat | undefined> {
+    await using live = await this.locate(path);
+    return await this.stat(live);
+  }
+
   async locateWithParents(path: FilePath): Promise<{ live: LiveName; made: FilePath[] }> {
     const made: FilePath[] = [];
     for (let attempt = 1; ; attempt++) {

@@ -41,6 +41,30 @@ export const CONTENTS: Rules = {
     assert.deepEqual(await volume.xattrs(other), {});
   },
 
+  "a file is filled in one go": async ({ volume, mayGive }) => {
+    for (const [at, sizeBytes] of [0, 5, 64 * 1024, 64 * 1024 + 1].entries()) {
+      const name = volume.control(`one-${at}`);
+      await using handle = await volume.create(name);
+      const before = await handle.stat();
+      const owner = mayGive ? { uid: 1234, gid: 4321 } : before.owner;
+      const bytes = Buffer.alloc(sizeBytes + 2, "text").subarray(1, sizeBytes + 1);
+      const attributes = { mode: 0o604, mtimeNs: 5_000_001_000n, owner, xattrs: { note: Buffer.from("a") } };
+      const stat = await handle.fill(bytes, attributes, at % 2 === 0);
+      assert.deepEqual(stat, await handle.stat());
+      const { mode, mtimeNs, inode } = stat;
+      assert.deepEqual(
+        [stat.sizeBytes, mode, mtimeNs, inode, stat.owner],
+        [sizeBytes, 0o604, 5_000_001_000n, before.inode, owner],
+      );
+      const found = Buffer.alloc(sizeBytes);
+      assert.equal(await handle.read(found, 0), sizeBytes);
+      assert(found.equals(bytes));
+      assert.deepEqual(Object.keys(await volume.xattrs(name)), ["note"]);
+    }
+    await using readable = await volume.openRead(volume.control("one-1"));
+    await fails(readable.fill(Buffer.from("x"), { mode: 0o600, mtimeNs: 0n }, false), "EBADF");
+  },
+
   "writing, replacing and renaming are seen in times": async ({ volume }) => {
     const [one, two] = [volume.control("one"), volume.control("two")];
     await put(volume, one, "first");

@@ -12,9 +12,9 @@ import { RULES } from "./contract.js";
 import type { Ground, Outside } from "./ground.js";
 
 /** A real volume in a new directory below `base`. */
-async function realGround(cleanup: Cleanup, base: string): Promise<Ground> {
+async function realGround(cleanup: Cleanup, base: string, kind: "local" | "network" = "local"): Promise<Ground> {
   const root = await mkdtemp(nodePath.join(base, "contract-"));
-  const volume = await PosixVolume.open(root, "local", () => undefined);
+  const volume = await PosixVolume.open(root, kind, () => undefined);
   cleanup.defer(() => volume.close());
   const at = (path: string): string => nodePath.join(root, path);
   const outside: Outside = {
@@ -49,6 +49,10 @@ for (const [rule, check] of Object.entries(RULES)) {
   test(`volume contract, real: ${rule}`, async (t) => {
     const cleanup = Cleanup.of(t);
     await check(await realGround(cleanup, await tempVolume(cleanup)));
+  });
+  test(`volume contract, real, as on a network: ${rule}`, async (t) => {
+    const cleanup = Cleanup.of(t);
+    await check(await realGround(cleanup, await tempVolume(cleanup), "network"));
   });
   test(`volume contract, fake: ${rule}`, () => check(fakeGround()));
 }

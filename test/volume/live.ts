@@ -35,6 +35,23 @@ export const LIVE: Rules = {
     assert.equal(await volume.readSmall(staged), "staged");
   },
 
+  "peek says what is at a path, and follows nothing": async ({ volume, outside }) => {
+    await fails(volume.peek(path("a/file")), "ENOENT");
+    await outside.makeDirectory("a");
+    await outside.symlink("a/link", ".");
+    await outside.write("a/plain", "plain");
+    await outside.write("top", "top level");
+    assert.equal(await volume.peek(path("a/file")), undefined);
+    assert.equal((await volume.peek(path("a")))?.type, "directory");
+    assert.equal((await volume.peek(path("top")))?.sizeBytes, 9);
+    assert.equal((await volume.peek(path("a/link")))?.type, "symlink");
+    const found = await volume.peek(path("a/plain"));
+    await using live = await volume.locate(path("a/plain"));
+    assert.deepEqual(found, await volume.stat(live));
+    await notPlain(volume.peek(path("a/link/file")), "symlink");
+    await notPlain(volume.peek(path("a/plain/file")), "not-a-directory");
+  },
+
   "missing parents are made, and removed again when empty": async ({ volume, outside }) => {
     await outside.makeDirectory("a");
     const { live, made } = await volume.locateWithParents(path("a/b/c/file"));

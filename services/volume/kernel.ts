@@ -1,0 +1,91 @@
+/**
+ * What `thread` runs: makes the calls of each message one after the other, and answers them in one message. Nothing else
+ * is ever done on this thread, so a volume that hangs holds up nobody but those who wait for it.
+ */
+import fs from "node:fs";
+import { parentPort, type TransferListItem } from "node:worker_threads";
+import type { Calls, Filling } from "./calls.js";
+import { allocateNow, openBeneathNow } from "./native.js";
+import { NOTHING, some } from "./pool.js";
+import { toStat } from "./stat.js";
+import { codeOf } from "./volume.js";
+
+export type CallName = keyof Calls;
+
+/** A call as it is sent: of the bytes to be read only how many they are. */
+export type Sent = readonly [name: CallName, ...values: unknown[]];
+
+/** What the kernel said: a value, or the code and the sentence of an error. */
+export type Said = { readonly value: unknown } | { readonly code: string; readonly message: string };
+
+/** As `unless`, for a call that is made at once. */
+function unlessCode<T>(codes: readonly string[], call: () => T): T | undefined {
+  try {
+    return call();
+  } catch (error) {
+    if (codes.includes(codeOf(error) ?? "")) return undefined;
+    throw error;
+  }
+}
+
+type Made = { readonly [Name in CallName]: (...values: never[]) => unknown };
+
+const KERNEL: Made = {
+  open: fs.openSync,
+  openBeneath: openBeneathNow,
+  close: fs.closeSync,
+  read: (fd: number, sizeBytes: number, position: number) => {
+    const bytes = Buffer.allocUnsafeSlow(sizeBytes);
+    return bytes.subarray(0, fs.readSync(fd, bytes, 0, sizeBytes, position));
+  },
+  write: (fd: number, bytes: Uint8Array, position: number) => fs.writeSync(fd, bytes, 0, bytes.length, position),
+  allocate: allocateNow,
+  fill(fd: number, { bytes, reserve, owner, mode, seconds }: Filling) {
+    if (reserve && bytes.length > 0) allocateNow(fd, bytes.length);
+    for (let done = 0; done < bytes.length; ) done += some(fs.writeSync(fd, bytes, done, bytes.length - done, done));
+    if (owner) unlessCode(["EPERM"], () => fs.fchownSync(fd, owner.uid, owner.gid));
+    fs.fchmodSync(fd, mode);
+    fs.futimesSync(fd, seconds, seconds);
+    return toStat(fs.fstatSync(fd, { bigint: true }));
+  },
+  lookBeneath(root: number, path: string, name: string) {
+    const directory = openBeneathNow(root, path);
+    if (directory === undefined) return undefined;
+    try {
+      const at = `/proc/self/fd/${directory}/${name}`;
+      return { stat: unlessCode(NOTHING, () => toStat(fs.lstatSync(at, { bigint: true }))) };
+    } finally {
+      fs.closeSync(directory);
+    }
+  },
+  fstat: (fd: number) => toStat(fs.fstatSync(fd, { bigint: true })),
+  lstat: (path: string) => toStat(fs.lstatSync(path, { bigint: true })),
+  fchmod: fs.fchmodSync,
+  chmod: fs.chmodSync,
+  fchown: fs.fchownSync,
+  futimes: fs.futimesSync,
+  utimes: fs.utimesSync,
+  rename: fs.renameSync,
+  link: fs.linkSync,
+  unlink: fs.unlinkSync,
+  mkdir: (path: string, mode: number) => void fs.mkdirSync(path, mode),
+  rmdir: (path: string) => fs.rmdirSync(path),
+  readdir: (path: string) => fs.readdirSync(path),
+};
+
+function make([name, ...values]: Sent): Said {
+  try {
+    return { value: KERNEL[name](...(values as never[])) };
+  } catch (error) {
+    const { code = "EIO", message } = error as NodeJS.ErrnoException;
+    return { code, message };
+  }
+}
+
+parentPort?.on("message", (calls: readonly Sent[]) => {
+  const answers = calls.map(make);
+  const bytes = answers.flatMap((said): TransferListItem[] =>
+    "value" in said && said.value instanceof Uint8Array ? [said.value.buffer as ArrayBuffer] : [],
+  );
+  parentPort?.postMessage(answers, bytes);
+});

@@ -1,0 +1,120 @@
+import { Worker } from "node:worker_threads";
+import type { Calls, Filling } from "./calls.js";
+import type { CallName, Said, Sent } from "./kernel.js";
+import { pool } from "./pool.js";
+import { pulse } from "./pulse.js";
+import type { Stat } from "./volume.js";
+
+/** Larger pieces go to the pool: nobody else's call is to wait for them, and bytes are copied on the way. */
+const PIECE_BYTES_MAX = 64 * 1024;
+
+interface Waiting {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/**
+ * One thread for the short calls of all volumes of this process. A call that is made at once costs a fifth of a trip
+ * through Node's pool, whose threads wake each other for every one; here all calls of one turn of the event loop
+ * travel in one message, and their answers in another.
+ */
+class CallThread {
+  private worker: Worker | undefined;
+  private calls: Sent[] = [];
+  private callers: Waiting[] = [];
+  private bytes: ArrayBuffer[] = [];
+  /** Those who wait for the messages that are under way, the oldest first. */
+  private readonly sent: Waiting[][] = [];
+
+  call<T>(name: CallName, ...values: unknown[]): Promise<T> {
+    return pulse.watch(
+      new Promise<T>((resolve, reject) => {
+        if (this.calls.length === 0) setImmediate(() => this.send());
+        this.calls.push([name, ...values]);
+        this.callers.push({ resolve: resolve as Waiting["resolve"], reject });
+      }),
+    );
+  }
+
+  write(fd: number, bytes: Uint8Array, position: number): Promise<number> {
+    return this.call("write", fd, this.own(bytes), position);
+  }
+
+  fill(fd: number, filling: Filling): Promise<Stat> {
+    return this.call("fill", fd, { ...filling, bytes: this.own(filling.bytes) });
+  }
+
+  /** A copy that goes with the message: sent as it is, the whole buffer that it is a part of would be copied. */
+  private own(bytes: Uint8Array): Uint8Array {
+    const own = new Uint8Array(bytes);
+    this.bytes.push(own.buffer);
+    return own;
+  }
+
+  private send(): void {
+    this.worker ??= this.start();
+    if (this.sent.length === 0) this.worker.ref();
+    this.sent.push(this.callers);
+    this.worker.postMessage(this.calls, this.bytes);
+    [this.calls, this.callers, this.bytes] = [[], [], []];
+  }
+
+  private answered(answers: readonly Said[]): void {
+    const callers = this.sent.shift() ?? [];
+    // Only who waits for something keeps the process from ending.
+    if (this.sent.length === 0) this.worker?.unref();
+    for (const [at, said] of answers.entries()) {
+      if ("value" in said) callers[at]?.resolve(said.value);
+      else callers[at]?.reject(Object.assign(new Error(said.message), { code: said.code }));
+    }
+  }
+
+  private start(): Worker {
+    const worker = new Worker(new URL("./kernel.js", import.meta.url), {
+      // Descriptors are everybody's: they do not end with this thread.
+      trackUnmanagedFds: false,
+    });
+    worker.on("message", (answers: readonly Said[]) => this.answered(answers));
+    // Not caught by anybody: without its thread a replica cannot go on.
+    worker.on("error", (error) => {
+      throw error;
+    });
+    return worker;
+  }
+}
+
+const calls = new CallThread();
+const on =
+  (name: CallName) =>
+  (...values: unknown[]): Promise<never> =>
+    calls.call(name, ...values);
+
+export const thread: Calls = {
+  open: on("open"),
+  openBeneath: on("openBeneath"),
+  close: on("close"),
+  read: async (fd, into, position) => {
+    if (into.length > PIECE_BYTES_MAX) return pool.read(fd, into, position);
+    const bytes = await calls.call<Uint8Array>("read", fd, into.length, position);
+    into.set(bytes);
+    return bytes.length;
+  },
+  write: (fd, bytes, position) =>
+    bytes.length > PIECE_BYTES_MAX ? pool.write(fd, bytes, position) : calls.write(fd, bytes, position),
+  allocate: on("allocate"),
+  fill: (fd, filling) => (filling.bytes.length > PIECE_BYTES_MAX ? pool.fill(fd, filling) : calls.fill(fd, filling)),
+  lookBeneath: on("lookBeneath"),
+  fstat: on("fstat"),
+  lstat: on("lstat"),
+  fchmod: on("fchmod"),
+  chmod: on("chmod"),
+  fchown: on("fchown"),
+  futimes: on("futimes"),
+  utimes: on("utimes"),
+  rename: on("rename"),
+  link: on("link"),
+  unlink: on("unlink"),
+  mkdir: on("mkdir"),
+  rmdir: on("rmdir"),
+  readdir: on("readdir"),
+};
