@@ -52,11 +52,21 @@ class CallThread {
   }
 
   private send(): void {
+    if (this.calls.length === 1 && this.sent.length === 0 && this.sendAlone()) return;
     this.worker ??= this.start();
     if (this.sent.length === 0) this.worker.ref();
     this.sent.push(this.callers);
     this.worker.postMessage(this.calls, this.bytes);
     [this.calls, this.callers, this.bytes] = [[], [], []];
+  }
+
+  /** A message for a single call takes longer than a trip through the pool, unless it spares several of them. */
+  private sendAlone(): boolean {
+    const [[name, ...values], caller] = [this.calls[0] as Sent, this.callers[0] as Waiting];
+    if (name === "fill" || name === "lookBeneath" || name === "read") return false;
+    (pool[name] as (...given: unknown[]) => Promise<unknown>)(...values).then(caller.resolve, caller.reject);
+    [this.calls, this.callers, this.bytes] = [[], [], []];
+    return true;
   }
 
   private answered(answers: readonly Said[]): void {
