@@ -9,6 +9,7 @@ import path from "node:path";
 const TESTS = {
   journal: [
     "journal/record",
+    "journal/settled",
     "recover/past",
     "journal/writer",
     "regress/013-journal-tail",

@@ -171,6 +171,102 @@ test("I9: a record that calls more durable than came before it is corruption", a
   }, /sequence 2 was durable, but 1 is all there is/);
 });
 
+/** Frames as nobody writes them, in the first segment of a journal. */
+async function forged(directory: string, incarnation: IncarnationId, frames: readonly Forged[]): Promise<void> {
+  const bytes = frames.map(([sequence, durableSequence, text = "x"]) => {
+    const frame = { type: FrameType.abort, sequence, durableSequence, payload: Buffer.from(text) };
+    return Buffer.concat([encodeHeader(frame, incarnationBytes(incarnation)), frame.payload]);
+  });
+  await writeFile(path.join(directory, "00000001.log"), Buffer.concat(bytes));
+}
+type Forged = readonly [sequence: number, durableSequence: number, text?: string];
+
+async function sequencesOf(reader: JournalReader): Promise<number[]> {
+  const found: number[] = [];
+  for await (const frames of reader.readOn()) found.push(...frames.map(({ sequence }) => sequence));
+  return found;
+}
+
+test("I9: a sequence that is left out or comes again is corruption, at the place where it was due", async (t) => {
+  const { real, theirs, directory } = await start(t);
+  const { incarnation } = theirs;
+  for (const wrong of [3, 1]) {
+    await forged(directory, incarnation, [
+      [1, 0],
+      [wrong, 0],
+    ]);
+    const reader = new JournalReader(real, incarnation, LIMITS.recordBytesMax, "following");
+    await assert.rejects(sequencesOf(reader), (error: JournalCorruptError) => {
+      assert.deepEqual(error.at, { incarnation, segment: 1, offset: 42 });
+      assert.match(error.message, new RegExp(`offset 42: sequence ${wrong} where 2 was due`));
+      return true;
+    });
+  }
+});
+
+test("I9: a bad record is told from a torn one by what a later frame vouches for, whatever was read before", async (t) => {
+  const { real, theirs, directory } = await start(t);
+  const { incarnation } = theirs;
+  const read = () => sequencesOf(new JournalReader(real, incarnation, LIMITS.recordBytesMax, "strict"));
+  const flip = async (at: number): Promise<void> => {
+    const file = await open(path.join(directory, "00000001.log"), "r+");
+    await file.write(Buffer.from("y"), 0, 1, at);
+    await file.close();
+  };
+  // The third frame vouches for one record only, so the second may be of the group that was never flushed.
+  await forged(directory, incarnation, [
+    [1, 0],
+    [2, 1],
+    [3, 1],
+  ]);
+  await flip(42 + 41);
+  assert.deepEqual(await read(), [1]);
+  await forged(directory, incarnation, [
+    [1, 0],
+    [2, 1],
+    [3, 2],
+  ]);
+  await flip(42 + 41);
+  await assert.rejects(read(), (error: JournalCorruptError) => {
+    assert.deepEqual(error.at, { incarnation, segment: 1, offset: 42 });
+    return true;
+  });
+  // The very first record, of which nothing is known but that somebody acknowledged it.
+  await forged(directory, incarnation, [
+    [1, 0],
+    [2, 1],
+  ]);
+  await flip(41);
+  await assert.rejects(read(), JournalCorruptError);
+  // A frame as the payload of another one proves nothing of what comes behind it.
+  await forged(directory, incarnation, [
+    [1, 0],
+    [2, 1],
+  ]);
+  assert.deepEqual(await read(), [1, 2]);
+});
+
+test("I9: a reader that follows says whether later records vouch for what it stopped at", async (t) => {
+  const { real, theirs, directory } = await start(t);
+  const { incarnation } = theirs;
+  const reader = () => new JournalReader(real, incarnation, LIMITS.recordBytesMax, "following");
+  await forged(directory, incarnation, [
+    [1, 0],
+    [2, 1],
+    [3, 2],
+  ]);
+  const whole = reader();
+  assert.deepEqual([await sequencesOf(whole), whole.isBlocked], [[1, 2, 3], false]);
+  const file = await open(path.join(directory, "00000001.log"), "r+");
+  await file.write(Buffer.from("y"), 0, 1, 42 + 41);
+  const blocked = reader();
+  assert.deepEqual([await sequencesOf(blocked), blocked.isBlocked], [[1], true]);
+  // It comes after all: what was not to be seen yet on a network volume.
+  await file.write(Buffer.from("x"), 0, 1, 42 + 41);
+  await file.close();
+  assert.deepEqual([await sequencesOf(blocked), blocked.isBlocked], [[2, 3], false]);
+});
+
 test("a frame without a payload that ends where the bytes end is whole", () => {
   const id = incarnationBytes(ulid() as IncarnationId);
   const frame = { type: FrameType.end, sequence: 2, durableSequence: 1, payload: new Uint8Array() };
@@ -181,6 +277,8 @@ test("a frame without a payload that ends where the bytes end is whole", () => {
     durableSequence: 1,
   });
   assert.equal(decodeFrame(bytes.subarray(0, -1), 0, id, 100), "short");
+  const large = { ...frame, payload: Buffer.alloc(101) };
+  assert.equal(decodeFrame(Buffer.concat([encodeHeader(large, id), large.payload]), 0, id, 100), undefined);
 });
 
 test("a record larger than what is read at once is read all the same", async (t) => {

@@ -1,8 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { create, toBinary } from "@bufbuild/protobuf";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import * as stored from "../../services/gen/safefile/storage/v1/storage_pb.js";
-import { decodeOperation, encodeOperation } from "../../services/journal/record.js";
+import {
+  decodeAbort,
+  decodeCheckpoint,
+  decodeOperation,
+  encodeAbort,
+  encodeCheckpoint,
+  encodeOperation,
+} from "../../services/journal/record.js";
 import type { Content } from "../../services/model/content.js";
 import { NO_OPERATION, type OperationId } from "../../services/model/operation.js";
 import type { FilePath } from "../../services/model/path.js";
@@ -60,4 +67,15 @@ test("I9: what this version does not know in a record is refused, not passed ove
   refused({ path: "p", kind: 999 as stored.ChangeKind }, /RangeError.*kind 999/);
   refused({ path: "p", kind, content: { sizeBytes: 5n } as never }, /RangeError.*without a body/);
   refused({ path: "p", kind, external: {} as never }, /RangeError.*without content/);
+});
+
+test("an abort and a checkpoint read back as they were written", () => {
+  const operation = "01ARZ3NDEKTSV4RRFFQ69G5FA1.7" as OperationId;
+  const abort = encodeAbort(operation, "a test");
+  assert.equal(decodeAbort(abort), operation);
+  assert.equal(fromBinary(stored.AbortRecordSchema, abort).reason, "a test");
+  const checkpoint = { at: { sequence: 9, segment: 2, offset: 300 }, isFinal: true, foreignAborts: [operation] };
+  assert.deepEqual(decodeCheckpoint(9, encodeCheckpoint(checkpoint)), checkpoint);
+  const other = { ...checkpoint, isFinal: false, foreignAborts: [] };
+  assert.deepEqual(decodeCheckpoint(9, encodeCheckpoint(other)), other);
 });

@@ -44,6 +44,46 @@ test("a record that no reader would trust is refused, and the journal goes on", 
   assert.deepEqual(left, []);
 });
 
+test("the end of what is durable is where the next record goes, over all segments", async (t) => {
+  const { append, writer } = await open(t);
+  assert.deepEqual(writer.end, { sequence: 0, segment: 1, offset: 0, bytes: 0 });
+  const sizes = [10, 30_000, 30_000, 20_000];
+  let bytes = 0;
+  let before = writer.end;
+  for (const [at, size] of sizes.entries()) {
+    const { sequence, segment, offset, bytesBefore } = await append("x".repeat(size));
+    assert.deepEqual([sequence, bytesBefore], [at + 1, bytes]);
+    assert.equal(offset, segment === before.segment ? before.offset : 0);
+    bytes += 41 + size;
+    before = writer.end;
+    assert.deepEqual(before, { sequence, segment, offset: offset + 41 + size, bytes });
+  }
+  assert.equal(before.segment, 2);
+});
+
+test("a segment is filled to its last byte, and no further", async (t) => {
+  const { append } = await open(t);
+  const record = LIMITS.segmentBytesMax / 4 - 41;
+  const segments: number[] = [];
+  for (let n = 0; n < 5; n++) segments.push((await append("x".repeat(record))).segment);
+  assert.deepEqual(segments, [1, 1, 1, 1, 2]);
+});
+
+test("records that wait together go into one segment, in their order", async (t) => {
+  const { append, texts, writer } = await open(t);
+  const places = await Promise.all(["one", "two", "three"].map((text) => append(text)));
+  assert.deepEqual(
+    places.map(({ offset, bytesBefore }) => [offset, bytesBefore]),
+    [
+      [0, 0],
+      [44, 44],
+      [88, 88],
+    ],
+  );
+  assert.equal(writer.end.bytes, 88 + 46);
+  assert.deepEqual(await texts(), ["one", "two", "three"]);
+});
+
 test("I10: a closed journal acknowledges nothing, and closing it twice is closing it", async (t) => {
   const { append, writer, texts, left } = await open(t);
   await append("one");
