@@ -46,7 +46,8 @@ const configuration = {
   disableTypeChecks: false,
   concurrency: CONCURRENCY,
   coverageAnalysis: "off",
-  timeoutMS: 15_000,
+  // Beside half as much again as all tests take.
+  timeoutMS: 6_000,
   tempDirName: path.join(process.env.WORK, "sandboxes"),
   symlinkNodeModules: true,
   ignorePatterns: ["sandboxes", "scripts"],
