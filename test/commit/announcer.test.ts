@@ -5,9 +5,9 @@ import { type Announcement, Announcer } from "../../services/commit/announcer.js
 import type { Index, Watermark } from "../../services/index/index.js";
 import { Settled } from "../../services/journal/settled.js";
 import type { JournalEnd } from "../../services/journal/writer.js";
-import { type IncarnationId, NO_OPERATION, type OperationId } from "../../services/model/operation.js";
-import type { FilePath } from "../../services/model/path.js";
+import type { IncarnationId, OperationId } from "../../services/model/operation.js";
 import type { OperationRecord } from "../../services/model/record.js";
+import { sampleRecord } from "../journal/sample.js";
 
 const INCARNATION = ulid() as IncarnationId;
 const BACKLOG_MAX = 3;
@@ -50,39 +50,7 @@ class Lines {
   }
 }
 
-const record = (name = "f"): OperationRecord => ({
-  operation: ulid() as OperationId,
-  requestId: name,
-  requestSha256: new Uint8Array(32),
-  timeMs: 1,
-  labels: {},
-  traceId: "",
-  changes: [
-    {
-      path: name as FilePath,
-      kind: "WRITE",
-      epoch: 1,
-      baseOperation: NO_OPERATION,
-      baseRevision: 0,
-      external: undefined,
-      revision: 1,
-      content: {
-        sha256: new Uint8Array(32),
-        sizeBytes: 7,
-        mode: 0o644,
-        owner: { uid: 1, gid: 1 },
-        xattrs: {},
-        body: { inline: Buffer.from("content") },
-      },
-      createOnly: false,
-      inode: 1n,
-      mtimeNs: 1n,
-      sourceRevision: 0,
-      backupRevision: 0,
-      directoryMode: 0,
-    },
-  ],
-});
+const record = (name = "f"): OperationRecord => sampleRecord(ulid() as OperationId, name, 7);
 
 function start() {
   const index = new ToldIndex();

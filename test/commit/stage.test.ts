@@ -7,7 +7,6 @@ import { SafeOperationError } from "../../services/errors/index.js";
 import type { StagedFile } from "../../services/execute/staged.js";
 import type { Journals } from "../../services/journal/journals.js";
 import type { Lease } from "../../services/lock/lease.js";
-import type { Content } from "../../services/model/content.js";
 import type { OperationId } from "../../services/model/operation.js";
 import type { Intent } from "../../services/model/operation-request.js";
 import type { FilePath } from "../../services/model/path.js";
@@ -16,19 +15,13 @@ import type { Heads } from "../../services/protocol/heads.js";
 import type { Plan } from "../../services/validate/plan.js";
 import type { Verified } from "../../services/verify/verify.js";
 import { DurabilityError } from "../../services/volume/volume.js";
+import { sampleContent } from "../journal/sample.js";
 import { ioError } from "../regress/core.js";
 
 const ID = "01ARZ3NDEKTSV4RRFFQ69G5FA1.7" as OperationId;
 const LAST = "01ARZ3NDEKTSV4RRFFQ69G5FA1.6" as OperationId;
 const MTIME_NS = 5_000n;
-const CONTENT: Content = {
-  sha256: new Uint8Array(32),
-  sizeBytes: 3,
-  mode: 0o644,
-  owner: { uid: 1, gid: 1 },
-  xattrs: {},
-  body: { inline: Buffer.from("abc") },
-};
+const CONTENT = sampleContent(3);
 
 const intentOf = (change: Partial<Intent>): Intent => ({
   path: "f" as FilePath,

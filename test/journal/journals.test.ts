@@ -7,14 +7,14 @@ import { FRAME_HEADER_BYTES, FrameType } from "../../services/journal/frame.js";
 import { Journals, type Scanned } from "../../services/journal/journals.js";
 import { JournalCorruptError } from "../../services/journal/reader.js";
 import { type Appended, JournalWriter } from "../../services/journal/writer.js";
-import { type IncarnationId, NO_OPERATION, operationId } from "../../services/model/operation.js";
-import type { FilePath } from "../../services/model/path.js";
+import { type IncarnationId, operationId } from "../../services/model/operation.js";
 import type { OperationRecord } from "../../services/model/record.js";
 import { openFormat } from "../../services/protocol/format.js";
 import { PosixVolume } from "../../services/volume/posix.js";
 import { Cleanup } from "../cluster/cleanup.js";
 import { tempVolume } from "../cluster/volume.js";
 import { tampered } from "../regress/core.js";
+import { sampleRecord } from "./sample.js";
 
 const LIMITS = {
   segmentBytesMax: 64 * 1024,
@@ -24,39 +24,8 @@ const LIMITS = {
 };
 const CACHED_BYTES_MAX = 20_000;
 
-const recordOf = (incarnation: IncarnationId, sequence: number, sizeBytes = 10): OperationRecord => ({
-  operation: operationId(incarnation, sequence),
-  requestId: `r${sequence}`,
-  requestSha256: new Uint8Array(32),
-  timeMs: sequence,
-  changes: [
-    {
-      path: "f" as FilePath,
-      kind: "WRITE",
-      epoch: 1,
-      baseOperation: NO_OPERATION,
-      baseRevision: 0,
-      external: undefined,
-      revision: 1,
-      content: {
-        sha256: new Uint8Array(32),
-        sizeBytes,
-        mode: 0o600,
-        owner: { uid: 0, gid: 0 },
-        xattrs: {},
-        body: { inline: new Uint8Array(sizeBytes) },
-      },
-      createOnly: false,
-      inode: 0n,
-      mtimeNs: 0n,
-      sourceRevision: 0,
-      backupRevision: 0,
-      directoryMode: 0,
-    },
-  ],
-  labels: {},
-  traceId: "",
-});
+const recordOf = (incarnation: IncarnationId, sequence: number, sizeBytes = 10): OperationRecord =>
+  sampleRecord(operationId(incarnation, sequence), `r${sequence}`, sizeBytes);
 
 /** Two incarnations of one volume; `reads` counts the files that the second one opens. */
 async function start(t: TestContext) {
