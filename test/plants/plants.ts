@@ -150,8 +150,8 @@ export const PLANTS: readonly Plant[] = [
   {
     name: "a failed flush is tried again",
     file: "services/volume/handle.js",
-    text: "await calls.fdatasync(this.fd);",
-    planted: "await calls.fdatasync(this.fd).catch(() => calls.fdatasync(this.fd));",
+    text: "await fdatasync(this.fd);",
+    planted: "await fdatasync(this.fd).catch(() => fdatasync(this.fd));",
     suite: "errors",
     says: /I10: a replica goes on after a flush or close that failed/,
   },

@@ -15,7 +15,7 @@ function filling(full: ReadonlySet<Growth>): Tamper {
     if (full.has(growth)) throw ioError("ENOSPC");
   };
   const growing = (handle: Handle, growth: Growth): Handle => {
-    const { write, writeAll, reserve } = handle;
+    const { write, writeAll, reserve, fill } = handle;
     const checkUpTo = async (end: number): Promise<void> => {
       if (full.has(growth) && end > (await handle.stat()).sizeBytes) throw ioError("ENOSPC");
     };
@@ -26,6 +26,10 @@ function filling(full: ReadonlySet<Growth>): Tamper {
     handle.writeAll = async (buffers, position) => {
       await checkUpTo(position + buffers.reduce((sum, { length }) => sum + length, 0));
       await writeAll.call(handle, buffers, position);
+    };
+    handle.fill = async (bytes, attributes, isReserved) => {
+      await checkUpTo(bytes.length);
+      return fill.call(handle, bytes, attributes, isReserved);
     };
     // Best effort: it says nothing when it cannot.
     handle.reserve = async (sizeBytes) => {

@@ -7,17 +7,20 @@ import { refusal, type Tamper, World } from "../regress/core.js";
 
 const SIZES = [40, 100_000];
 
+function flipped(bytes: Uint8Array): Uint8Array {
+  const wrong = Buffer.from(bytes);
+  wrong.writeUInt8(wrong.readUInt8(0) ^ 1, 0);
+  return wrong;
+}
+
 /** A disk that writes one bit of a staged file wrong, and says nothing, while `isBad` says so. */
 const flipping = (isBad: () => boolean): Tamper => ({
   create: async (real, name) => {
     const handle = await real.create(name);
     if (!name.at.includes("/staging/") || !isBad()) return handle;
-    const { write } = handle;
-    handle.write = (bytes, position) => {
-      const wrong = Buffer.from(bytes);
-      wrong.writeUInt8(wrong.readUInt8(0) ^ 1, 0);
-      return write.call(handle, wrong, position);
-    };
+    const { write, fill } = handle;
+    handle.write = (bytes, position) => write.call(handle, flipped(bytes), position);
+    handle.fill = (bytes, ...rest) => fill.call(handle, flipped(bytes), ...rest);
     return handle;
   },
   // Larger contents are received here and become the staged file by a link.
