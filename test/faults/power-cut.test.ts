@@ -14,7 +14,7 @@ const FILE_SYSTEMS = (process.env.SAFEFILE_TEST_FILE_SYSTEMS ?? "ext4").split(",
 const WRITERS = 6;
 const SIZES = [150, 4_096, 20_000, 90_000];
 /** How often the replica under load says what is settled: hardly ever, and so often that cuts fall into it. */
-const CHECKPOINTS_MS = [3_600_000, 500, 50];
+const CHECKPOINTS_MS = (process.env.SAFEFILE_TEST_CHECKPOINTS_MS ?? "3600000,500,50").split(",").map(Number);
 const RESTART_EVERY = 3;
 
 /** Every cut is asked for the whole history, so that is begun anew now and then. */
