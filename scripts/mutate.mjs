@@ -27,6 +27,7 @@ const CONCURRENCY = 2;
 const files = process.argv.slice(2);
 const folder = path.basename(path.dirname(files[0]));
 const mutate = files.map((file) => {
+  if (file.includes(":")) return file;
   const lines = readFileSync(path.join(process.env.WORK, file), "utf8").split("\n");
   // Helpers of the compiler stand before the first import or export.
   const first = lines.findIndex((line) => /^(import|export) /.test(line)) + 1;

@@ -2,7 +2,7 @@
 # Changes the compiled journal and commit in thousands of small ways, one at a time, and runs the fast tests that cover them:
 # a change that no test notices is a missing test.
 #
-#   scripts/mutate.sh [files below dist/services]     all of journal/ and commit/, or these: journal/frame.js
+#   scripts/mutate.sh [files below dist/services]     all of journal/ and commit/, or these: journal/frame.js, journal/reader.js:10-20
 #
 # Works on a copy of what is compiled, so the working dist stays whole. What the compiler puts before the code itself, and the
 # texts of messages, are left alone. The reports are .tools/mutation/<folder>/report.html.
