@@ -267,6 +267,24 @@ test("I9: a reader that follows says whether later records vouch for what it sto
   assert.deepEqual([await sequencesOf(blocked), blocked.isBlocked], [[2, 3], false]);
 });
 
+test("I9: a later record that vouches for nothing shows nobody what lies behind damage", async (t) => {
+  const { real, theirs, directory } = await start(t);
+  const { incarnation } = theirs;
+  // The third is of the same group as the second, which may never have been flushed.
+  await forged(directory, incarnation, [
+    [1, 0],
+    [2, 1],
+    [3, 1],
+  ]);
+  const file = await open(path.join(directory, "00000001.log"), "r+");
+  await file.write(Buffer.from("y"), 0, 1, 42 + 41);
+  await file.close();
+  for (const reading of ["following", "salvaging"] as const) {
+    const reader = new JournalReader(real, incarnation, LIMITS.recordBytesMax, reading);
+    assert.deepEqual([await sequencesOf(reader), reader.isBlocked], [[1], false], reading);
+  }
+});
+
 test("a frame without a payload that ends where the bytes end is whole", () => {
   const id = incarnationBytes(ulid() as IncarnationId);
   const frame = { type: FrameType.end, sequence: 2, durableSequence: 1, payload: new Uint8Array() };
