@@ -13,7 +13,7 @@ export PATH := $(bin):$(path_outside)
 # Set only for recipes, and looked up there: `make help` must work before `make setup`.
 redis = export REDIS_SERVER_BIN="$$(scripts/ensure-redis.sh)"
 
-.PHONY: help setup build generate vendor check check-lint check-types check-protos test conformance crash plants sim coverage mutate run demo bench bench-locks clean
+.PHONY: help setup build generate vendor check check-lint check-types check-protos test conformance crash plants sim coverage mutate run demo bench bench-quick bench-locks profile clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -80,9 +80,16 @@ run: build ## start one replica with its own Redis and a volume in ./data
 demo: build ## show the story on a real tree
 	@$(redis) && exec node dist/demo/main.js
 
-# Small overwrites only, for now; SAFEFILE_BENCH_DIR puts the volumes elsewhere, SAFEFILE_BENCH_WHERE says where that is.
-bench: build ## measure durable overwrites against a hand-written loop and a bare echo
+# SAFEFILE_BENCH_DIR puts the volumes elsewhere, SAFEFILE_BENCH_WHERE says where that is; SAFEFILE_BENCH_CASES names
+# words of titles, as bench/cases.ts has them, for some of it only.
+bench: build ## measure Safefile against what people would use instead; adds to bench/RESULTS.md, takes an hour
 	@$(redis) && exec node dist/bench/main.js
+
+bench-quick: build ## the same in two minutes, printed only
+	@$(redis) && exec node dist/bench/main.js quick
+
+profile: build ## where a replica's processor time goes under durable overwrites; a flame graph in .tools/profile
+	@$(redis) && exec node dist/bench/profile/main.js
 
 # etcd is built from the Go module proxy where there is Go, and left out where there is none.
 bench-locks: build ## measure leases against npm redlock, etcd and a bare SET NX

@@ -1,84 +1,84 @@
-/** `make bench`: durable 4 KiB overwrites, ours against what people write by hand and against a bare echo, in one run. */
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+/** `make bench` and `make bench-quick`: Safefile against what people would use instead, in one interleaved run. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { loadavg, tmpdir } from "node:os";
 import path from "node:path";
-import { SafefileClient } from "@safefile/client";
 import { Cleanup } from "../test/cluster/cleanup.js";
-import { startRedis } from "../test/cluster/redis.js";
-import { startReplica } from "../test/cluster/replica.js";
-import { type Contender, median, rate } from "./contender.js";
-import { echo } from "./echo.js";
-import { handLoop } from "./hand-loop.js";
+import { CASES, type Case } from "./cases.js";
+import type { ContenderName } from "./contenders/index.js";
+import { type Figure, figuresTable, type Measure } from "./figures/figure.js";
+import { memory } from "./figures/memory.js";
+import { replay } from "./figures/replay.js";
+import { revisions } from "./figures/revisions.js";
+import type { Findings } from "./load.js";
+import { ContenderProcess } from "./process.js";
+import { type Found, tableOf } from "./report.js";
 import { machine, publish } from "./results.js";
 
-const ROUNDS = Number(process.env.SAFEFILE_BENCH_ROUNDS ?? 5);
-const MS = Number(process.env.SAFEFILE_BENCH_MS ?? 2_000);
-const CONCURRENCIES = [1, 16, 64];
-const BYTES = Buffer.alloc(4096, "safefile");
+const isQuick = process.argv[2] === "quick";
+const ROUNDS = Number(process.env.SAFEFILE_BENCH_ROUNDS ?? (isQuick ? 2 : 5));
+const MS = Number(process.env.SAFEFILE_BENCH_MS ?? (isQuick ? 500 : 2_000));
+/** Words of which the title of a case, or the name of a figure, must hold one. */
+const ONLY = (process.env.SAFEFILE_BENCH_CASES ?? "").split(",").filter(Boolean);
 
-async function safefile(cleanup: Cleanup, directory: string): Promise<Contender> {
-  const redis = await startRedis({ cleanup, appendonly: true });
-  const replica = await startReplica({
-    cleanup,
-    volume: directory,
-    redis: [redis.url],
-    env: { SAFEFILE_LOG_LEVEL: "info" },
-  });
-  const client = new SafefileClient({ address: replica.address });
-  cleanup.defer(() => client.close());
-  return {
-    name: "WriteFile",
-    write: async (file, bytes) => void (await client.write(file, bytes)),
-    async end() {},
-  };
+/** Every contender in every column, round by round; each round begins with another one. */
+async function runCase(each: Case, base: string): Promise<Found> {
+  const cleanup = new Cleanup();
+  try {
+    const processes = new Map<ContenderName, ContenderProcess>();
+    for (const name of each.contenders) processes.set(name, await ContenderProcess.start(cleanup, name, base));
+    const found = new Map(each.contenders.map((name) => [name, each.columns.map((): Findings[] => [])]));
+    for (let round = 0; round <= ROUNDS; round++) {
+      const first = round % each.contenders.length;
+      const order = [...each.contenders.slice(first), ...each.contenders.slice(0, first)];
+      for (const [column, { load }] of each.columns.entries())
+        for (const name of order) {
+          const findings = await processes.get(name)?.run({ ...load, ms: MS });
+          // The first round warms up.
+          if (findings && round > 0) found.get(name)?.[column]?.push(findings);
+        }
+      process.stderr.write(`${each.title}: round ${round} of ${ROUNDS}, load ${loadavg()[0]?.toFixed(1)}\n`);
+    }
+    return found;
+  } finally {
+    await cleanup.end();
+  }
 }
 
-const cleanup = new Cleanup();
-const base = await mkdtemp(path.join(process.env.SAFEFILE_BENCH_DIR ?? tmpdir(), "safefile-bench-"));
-cleanup.defer(() => rm(base, { recursive: true, force: true }));
-try {
-  const [hand, ours] = [path.join(base, "hand"), path.join(base, "volume")];
-  for (const directory of [hand, ours]) await mkdir(directory);
-  const contenders = [await handLoop(hand), await safefile(cleanup, ours), await echo()];
-  const rates = new Map<string, number[]>();
-  const keyOf = (contender: Contender, concurrency: number) => `${contender.name} ${concurrency}`;
-  for (let round = 0; round <= ROUNDS; round++) {
-    for (const concurrency of CONCURRENCIES) {
-      for (const contender of contenders) {
-        const found = await rate(contender, concurrency, MS, BYTES);
-        // The first round warms up.
-        if (round > 0)
-          rates.set(keyOf(contender, concurrency), [...(rates.get(keyOf(contender, concurrency)) ?? []), found]);
-      }
-    }
-    process.stderr.write(`round ${round} of ${ROUNDS}\n`);
+const FIGURES: Readonly<Record<string, Measure>> = { memory, revisions, replay };
+
+async function measure(each: Measure, base: string): Promise<Figure[]> {
+  const cleanup = new Cleanup();
+  try {
+    const directory = await mkdtemp(path.join(base, "figure-"));
+    cleanup.defer(() => rm(directory, { recursive: true, force: true }));
+    return await each(cleanup, directory);
+  } finally {
+    await cleanup.end();
   }
-  for (const contender of contenders) await contender.end();
-  const row = (contender: Contender): string => {
-    const cells = CONCURRENCIES.map((concurrency) => {
-      const mine = rates.get(keyOf(contender, concurrency)) ?? [];
-      const theirs = rates.get(keyOf(contenders[0] as Contender, concurrency)) ?? [];
-      const ratios = mine.map((value, at) => value / (theirs[at] ?? Number.NaN));
-      const spread = `${Math.min(...ratios).toFixed(2)}–${Math.max(...ratios).toFixed(2)}`;
-      return `${Math.round(median(mine))} (${median(ratios).toFixed(2)} ×, ${spread})`;
-    });
-    return `| ${contender.name} | ${cells.join(" | ")} |`;
-  };
+}
+
+const isWanted = (name: string): boolean => ONLY.length === 0 || ONLY.some((word) => name.includes(word));
+
+const base = await mkdtemp(path.join(process.env.SAFEFILE_BENCH_DIR ?? tmpdir(), "safefile-bench-"));
+try {
+  const cases = CASES.filter(({ title, isQuick: isShort }) => (!isQuick || isShort) && isWanted(title));
+  const sections: string[] = [];
+  for (const each of cases) sections.push(tableOf(each, await runCase(each, base)));
+  const figures: Figure[] = [];
+  for (const [name, each] of Object.entries(FIGURES))
+    if (!isQuick && isWanted(name)) figures.push(...(await measure(each, base)));
+  if (figures.length > 0) sections.push(figuresTable(figures));
   const report = [
-    "## Durable overwrites (`make bench`)",
+    `## ${isQuick ? "`make bench-quick`" : "`make bench`"}`,
     "",
-    "Durable 4 KiB overwrites, operations a second: median over interleaved rounds, then the ratio to the hand loop of the",
-    "same round (median, least–most). Load generator, replica and Redis (append-only, fsync) share the processors.",
+    `${machine()}, load ${loadavg()[0]?.toFixed(1)};`,
+    `${ROUNDS} rounds of ${MS} ms, directory ${process.env.SAFEFILE_BENCH_WHERE ?? "of the system"}. The load, replicas and Redis`,
+    "(append-only, an fsync for every write) share the processors. Medians; ratios pair contenders of one round.",
     "",
-    `${machine()},`,
-    `${ROUNDS} rounds of ${MS} ms, directory ${process.env.SAFEFILE_BENCH_WHERE ?? "of the system"}.`,
-    "",
-    `| concurrency | ${CONCURRENCIES.join(" | ")} |`,
-    `|---|${CONCURRENCIES.map(() => "---|").join("")}`,
-    ...contenders.map(row),
-    "",
+    ...sections,
   ].join("\n");
-  await publish(report);
+  if (isQuick) process.stdout.write(report);
+  else await publish(report);
 } finally {
-  await cleanup.end();
+  await rm(base, { recursive: true, force: true });
 }

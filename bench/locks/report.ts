@@ -1,4 +1,5 @@
-import { median } from "../contender.js";
+import { median } from "../load.js";
+import { digits } from "../report.js";
 import type { Findings } from "./record.js";
 
 /** What each contender came to in each round, the first one being what the others are compared with. */
@@ -17,9 +18,6 @@ const HEADS: Record<Column, string> = {
   stall: "longest stall ms",
   order: "overtakings a 1,000 grants (by ms at most)",
 };
-
-const digits = (value: number): string =>
-  Number.isNaN(value) ? "–" : value >= 100 ? Math.round(value).toLocaleString("en") : value.toPrecision(3);
 
 const of = (runs: readonly Findings[], read: (run: Findings) => number): number => median(runs.map(read));
 

@@ -1,5 +1,20 @@
-import type { OperationRecord, PathChange } from "../model/record.js";
-import type { RevisionEntry } from "./entry.js";
+import type { OperationId } from "../model/operation.js";
+import type { ChangeKind, OperationRecord, PathChange } from "../model/record.js";
+
+/** What a revision is: a change of ours, or one found to have come from outside. */
+export type RevisionKind = ChangeKind | "EXTERNAL" | "EXTERNAL_DELETE";
+
+/** One revision, as the record of the operation that made it has it. */
+export interface RevisionEntry {
+  readonly revision: number;
+  readonly operation: OperationId;
+  readonly kind: RevisionKind;
+  readonly timeMs: number;
+  readonly mode: number;
+  readonly sizeBytes: number;
+  /** Empty for deletes. */
+  readonly sha256: Uint8Array;
+}
 
 const NOTHING = new Uint8Array();
 

@@ -5,7 +5,7 @@ import { type FilePath, pathHash } from "../model/path.js";
 import type { OperationRecord } from "../model/record.js";
 import { ChangesReader, ChangesTail, runOf } from "./changes.js";
 import { entriesOf } from "./entries.js";
-import { packEntry, type RevisionEntry, unpackEntry } from "./entry.js";
+import { packOperation, unpackOperation } from "./entry.js";
 
 /** What the index says before a change, to be believed only as far as the volume agrees. */
 export interface Known {
@@ -82,7 +82,8 @@ export interface Watermark {
 }
 
 /**
- * The only door to Redis metadata. Per path one hash: `h` head, `p` path, and a field a revision; all paths in one
+ * The only door to Redis metadata. Per path one hash: `h` head, `p` path, and for each revision the
+ * operation that made it; all paths in one
  * sorted set; request ids with an expiry; per incarnation how far its journal is indexed; a bounded log of changes for
  * watchers. `ready` names this building of the index and the life of Redis that it ended in. All of it is hints,
  * rebuilt from the volume by `recover/rebuild.ts` (I8).
@@ -202,7 +203,8 @@ export class Index {
     const changes = records.flatMap((record) => record.changes.map((change) => ({ record, change })));
     // Oldest first on each path, whatever the clocks of those who made them say: watchers get them in this order.
     for (const { record, change } of changes.sort((left, right) => left.change.revision - right.change.revision)) {
-      const fields = entriesOf(record, change).flatMap((entry) => [String(entry.revision), packEntry(entry)]);
+      const made = packOperation(record.operation);
+      const fields = entriesOf(record, change).flatMap(({ revision }) => [String(revision), made]);
       pipeline.call(
         "eval",
         APPLY,
@@ -266,18 +268,18 @@ export class Index {
     return Number((await this.ask(() => this.redis.hget(this.key("watermarks"), incarnation))) ?? 0);
   }
 
-  /** Revisions `newest` down to `newest - count + 1`, as far as the index has them. */
-  async revisions(path: FilePath, newest: number, count: number): Promise<Map<number, RevisionEntry>> {
+  /** Who made revisions `newest` down to `newest - count + 1`, as far as the index has them. */
+  async revisions(path: FilePath, newest: number, count: number): Promise<Map<number, OperationId>> {
     const wanted = Array.from({ length: Math.min(count, newest) }, (_, back) => newest - back);
     if (wanted.length === 0) return new Map();
     const key = this.key(`f:${pathHash(path)}`);
     const packed = await this.ask(() => this.redis.hmgetBuffer(key, ...wanted.map(String)));
-    const entries = wanted.flatMap((revision, at) => {
+    const made = wanted.flatMap((revision, at) => {
       const bytes = packed[at];
-      const entry = bytes && unpackEntry(revision, bytes);
-      return entry ? [[revision, entry] as const] : [];
+      const operation = bytes && unpackOperation(bytes);
+      return operation ? [[revision, operation] as const] : [];
     });
-    return new Map(entries);
+    return new Map(made);
   }
 
   /** Up to `count` managed paths after `after`, in byte order, that start with `prefix`. */

@@ -1,9 +1,9 @@
 import { BackupVersionError, PathNotPlainError } from "../errors/index.js";
-import { entriesOf } from "../index/entries.js";
-import type { RevisionEntry } from "../index/entry.js";
+import { entriesOf, type RevisionEntry } from "../index/entries.js";
 import type { Index } from "../index/index.js";
 import type { Content } from "../model/content.js";
 import type { RevisionInfo } from "../model/file-info.js";
+import type { OperationId } from "../model/operation.js";
 import { type FilePath, pathHash } from "../model/path.js";
 import type { OperationRecord, PathChange } from "../model/record.js";
 import { type Batons, isFinished } from "../protocol/baton.js";
@@ -61,8 +61,8 @@ export class Revisions {
   }
 
   /** A revision with its record, which the index only helps to find: labels and sources are nowhere else. */
-  private async full(path: FilePath, revision: number, head: Head, hint?: RevisionEntry): Promise<RevisionInfo> {
-    const hinted = hint && (await this.heads.headAt(path, hint.operation).catch(ignoreMissing));
+  private async full(path: FilePath, revision: number, head: Head, hint?: OperationId): Promise<RevisionInfo> {
+    const hinted = hint && (await this.heads.headAt(path, hint).catch(ignoreMissing));
     const entry = hinted && entryOf(hinted, revision);
     const found = hinted && entry ? { entry, ...hinted } : await this.fromChain(path, revision, head);
     return infoOf(path, found);
@@ -92,8 +92,8 @@ export class Revisions {
   private async fromChain(path: FilePath, revision: number, head: Head): Promise<Found> {
     const newest = entryOf(head, revision);
     if (newest) return { entry: newest, ...head };
-    const near = await this.index.revisions(path, revision + 1, 2).catch(() => new Map<number, RevisionEntry>());
-    for (const operation of [near.get(revision)?.operation, near.get(revision + 1)?.operation]) {
+    const near = await this.index.revisions(path, revision + 1, 2).catch(() => new Map<number, OperationId>());
+    for (const operation of [near.get(revision), near.get(revision + 1)]) {
       const hinted = operation && (await this.heads.headAt(path, operation).catch(ignoreMissing));
       const entry = hinted && entryOf(hinted, revision);
       if (entry) return { entry, ...hinted };
