@@ -275,7 +275,7 @@ export const schema = z.strictObject({
     100_000,
     1,
     10_000_000,
-    "Paths whose file attributes are remembered, to tell outside changes cheaply.",
+    "Paths whose file attributes and batons are remembered, to tell outside changes cheaply and to look less often.",
   ),
   checkpointMs: number(
     10_000,

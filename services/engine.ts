@@ -86,7 +86,7 @@ export async function buildEngine(outside: Outside, config: Config, told: Told) 
     (error) => told.leave(`the journal cannot be made durable: ${String((error as Error).cause ?? error)}`),
   );
   const journals = new Journals(volume, incarnation.id, writer, config);
-  const batons = new Batons(volume);
+  const batons = new Batons(volume, config.headsCachedMax);
   const settler = new Settler(volume, journals);
   const heads = new Heads(volume, journals, config.headsCachedMax);
   const store = new Store(volume);

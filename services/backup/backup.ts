@@ -118,18 +118,21 @@ export class Backup {
 
   /** A path that is only looked at: it must be as the caller thinks while its baton is ours. */
   private async check(check: Check, head: Head | undefined, lease: Lease): Promise<void> {
-    await using live = await unless(["ENOENT"], this.volume.locate(check.path));
-    const stats = await this.settledStat(live, head, lease);
+    const found = await unless(["ENOENT"], this.volume.find(check.path));
+    await using live = found?.live;
+    const stats = await this.settled(live, found?.stat, head, lease);
     checkCondition(check, foundAs(stats, head));
   }
 
   private async base(intent: Intent, part: number, head: Head | undefined, lease: Lease): Promise<PathBase> {
     const { path } = intent;
-    const live = await unless(["ENOENT"], this.volume.locate(path));
+    const found = await unless(["ENOENT"], this.volume.find(path));
+    const live = found?.live;
     const isOnly = lease.plan.operation.intents.length === 1;
     if (live && isOnly) lease.held.use(live);
     try {
-      const base = await this.baseAt(intent, part, live, head, lease);
+      const stats = await this.settled(live, found?.stat, head, lease);
+      const base = await this.baseAt(intent, part, live, stats, head, lease);
       return isOnly ? base : { ...base, live: undefined };
     } finally {
       // The files of a transaction are many, and are found again when they are published.
@@ -141,11 +144,11 @@ export class Backup {
     intent: Intent,
     part: number,
     live: LiveName | undefined,
+    stats: Settled,
     head: Head | undefined,
     lease: Lease,
   ): Promise<PathBase> {
     const { path } = intent;
-    const stats = await this.settledStat(live, head, lease);
     const revision = (head?.change.revision ?? 0) + (stats.isHead ? 0 : 1);
     if (stats.found?.type === "symlink" || stats.found?.type === "other") checkType(intent, stats.found);
     // Before anything is kept, so that a refused request leaves nothing behind.
@@ -183,10 +186,14 @@ export class Backup {
    * Looks at the live file until it is the one that the baton names. When it is not, and our staged name is still
    * there after looking, somebody outside changed it; on a network volume a stale cache gets its time first.
    */
-  private async settledStat(live: LiveName | undefined, head: Head | undefined, lease: Lease): Promise<Settled> {
+  private async settled(
+    live: LiveName | undefined,
+    first: Stat | undefined,
+    head: Head | undefined,
+    lease: Lease,
+  ): Promise<Settled> {
     const untilMs = performance.now() + (this.volume.kind === "network" ? this.limits.baseSettleMs : 0);
-    for (;;) {
-      const found = live && (await this.volume.stat(live));
+    for (let found = first; ; found = live && (await this.volume.stat(live))) {
       const isHead = live
         ? await this.heads.isLive(head, live, found)
         : head === undefined || leavesNothing(head.change);

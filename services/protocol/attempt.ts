@@ -125,7 +125,7 @@ export class Attempt implements AsyncDisposable {
   private async takeOne(path: FilePath, hash: PathHash, signal: AbortSignal): Promise<Baton> {
     for (let attempt = 0; attempt < TAKE_ATTEMPTS_MAX; attempt++) {
       signal.throwIfAborted();
-      const seen = await this.allBatons.look(hash);
+      const seen = (attempt === 0 && this.allBatons.guess(hash)) || (await this.allBatons.look(hash));
       if (!seen) {
         await this.allBatons.beBorn(this.operation, hash);
         continue;

@@ -1,3 +1,4 @@
+import { LRUCache } from "lru-cache";
 import { NO_OPERATION, type OperationId } from "../model/operation.js";
 import type { PathHash } from "../model/path.js";
 import { codeOf, type Volume, went } from "../volume/volume.js";
@@ -40,7 +41,20 @@ export function parseBaton(name: string): Baton | undefined {
 
 /** Looks at, moves and makes batons. Knows nothing of who may do so. */
 export class Batons {
-  constructor(private readonly volume: Volume) {}
+  /** Finished batons as we left them: most paths are changed by one replica for a while. */
+  private readonly left: LRUCache<PathHash, Baton>;
+
+  constructor(
+    private readonly volume: Volume,
+    leftMax: number,
+  ) {
+    this.left = new LRUCache({ max: leftMax });
+  }
+
+  /** Where the baton of a path most likely is: for a move, which fails where somebody else has moved it since. */
+  guess(hash: PathHash): Baton | undefined {
+    return this.left.get(hash);
+  }
 
   /**
    * The baton of a path as the directory lists it. Undefined proves nothing: none was made yet, or a rename is
@@ -63,9 +77,12 @@ export class Batons {
   }
 
   /** Renames the baton from the name seen; false when that name is gone, so look again. */
-  move(seen: Baton, next: Baton): Promise<boolean> {
+  async move(seen: Baton, next: Baton): Promise<boolean> {
+    this.left.delete(seen.hash);
     const source = this.volume.control(batonName(seen));
-    return went(this.volume.rename(source, this.volume.control(batonName(next))), ["ENOENT"]);
+    const isMoved = await went(this.volume.rename(source, this.volume.control(batonName(next))), ["ENOENT"]);
+    if (isMoved && isFinished(next)) this.left.set(next.hash, next);
+    return isMoved;
   }
 
   /**

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import type { Staged, StagedFile } from "../execute/staged.js";
 import type { Lease } from "../lock/lease.js";
 import { sameBytes } from "../model/content.js";
-import { digestOf } from "../store/store.js";
 
 const PARALLEL = 4;
 
@@ -26,9 +25,9 @@ export class Verify {
   }
 
   private async check({ handle, content }: StagedFile): Promise<void> {
-    const [stats, sha256] = await Promise.all([handle.stat(), digestOf(handle, content.sizeBytes)]);
-    assert.equal(stats.sizeBytes, content.sizeBytes, "the staged file has another size than what was received");
-    assert.equal(stats.mode, content.mode, "the staged file has another mode than asked for");
+    const { stat, sha256 } = await handle.inspect(content.sizeBytes);
+    assert.equal(stat.sizeBytes, content.sizeBytes, "the staged file has another size than what was received");
+    assert.equal(stat.mode, content.mode, "the staged file has another mode than asked for");
     assert(sameBytes(sha256, content.sha256), "the staged file reads back other bytes than were received");
   }
 }

@@ -1,4 +1,4 @@
-import type { Owner, Stat } from "./volume.js";
+import type { Inspected, Owner, Stat } from "./volume.js";
 
 /** What `Calls.fill` makes of an empty file. */
 export interface Filling {
@@ -10,6 +10,12 @@ export interface Filling {
   readonly mode: number;
   /** Both times, as `futimes` takes them. */
   readonly seconds: number;
+}
+
+export interface Found {
+  readonly directory: number;
+  /** Undefined when nothing is there. */
+  readonly stat: Stat | undefined;
 }
 
 /**
@@ -31,7 +37,11 @@ export interface Calls {
   fill(fd: number, filling: Filling): Promise<Stat>;
   /** What is at `name` in the directory `path`: as `openBeneath`, lstat and close. Undefined when the first failed. */
   lookBeneath(root: number, path: string, name: string): Promise<{ readonly stat: Stat | undefined } | undefined>;
+  /** As `lookBeneath`; the directory stays open. */
+  findBeneath(root: number, path: string, name: string): Promise<Found | undefined>;
   fstat(fd: number): Promise<Stat>;
+  /** fstat, and the digest of what is read. */
+  inspect(fd: number, sizeBytes: number): Promise<Inspected>;
   lstat(path: string): Promise<Stat>;
   fchmod(fd: number, mode: number): Promise<void>;
   chmod(path: string, mode: number): Promise<void>;

@@ -7,6 +7,7 @@ import {
   codeOf,
   DurabilityError,
   type Handle,
+  type Inspected,
   type Name,
   type Stat,
   XattrRefusedError,
@@ -112,6 +113,10 @@ export class PosixHandle implements Handle {
 
   stat(): Promise<Stat> {
     return this.calls.fstat(this.fd);
+  }
+
+  inspect(sizeBytes: number): Promise<Inspected> {
+    return this.calls.inspect(this.fd, sizeBytes);
   }
 
   async sync(): Promise<void> {

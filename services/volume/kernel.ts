@@ -2,13 +2,14 @@
  * What `thread` runs: makes the calls of each message one after the other, and answers them in one message. Nothing else
  * is ever done on this thread, so a volume that hangs holds up nobody but those who wait for it.
  */
+import { createHash } from "node:crypto";
 import fs from "node:fs";
 import { parentPort, type TransferListItem } from "node:worker_threads";
 import type { Calls, Filling } from "./calls.js";
 import { allocateNow, openBeneathNow } from "./native.js";
 import { NOTHING, some } from "./pool.js";
 import { toStat } from "./stat.js";
-import { codeOf } from "./volume.js";
+import { codeOf, type Stat } from "./volume.js";
 
 export type CallName = keyof Calls;
 
@@ -27,6 +28,9 @@ function unlessCode<T>(codes: readonly string[], call: () => T): T | undefined {
     throw error;
   }
 }
+
+const lookNow = (directory: number, name: string): Stat | undefined =>
+  unlessCode(NOTHING, () => toStat(fs.lstatSync(`/proc/self/fd/${directory}/${name}`, { bigint: true })));
 
 type Made = { readonly [Name in CallName]: (...values: never[]) => unknown };
 
@@ -52,11 +56,28 @@ const KERNEL: Made = {
     const directory = openBeneathNow(root, path);
     if (directory === undefined) return undefined;
     try {
-      const at = `/proc/self/fd/${directory}/${name}`;
-      return { stat: unlessCode(NOTHING, () => toStat(fs.lstatSync(at, { bigint: true }))) };
+      return { stat: lookNow(directory, name) };
     } finally {
       fs.closeSync(directory);
     }
+  },
+  findBeneath(root: number, path: string, name: string) {
+    const directory = openBeneathNow(root, path);
+    if (directory === undefined) return undefined;
+    try {
+      return { directory, stat: lookNow(directory, name) };
+    } catch (error) {
+      fs.closeSync(directory);
+      throw error;
+    }
+  },
+  inspect(fd: number, sizeBytes: number) {
+    const bytes = Buffer.allocUnsafe(sizeBytes);
+    let done = 0;
+    for (let read = -1; read !== 0 && done < sizeBytes; done += read)
+      read = fs.readSync(fd, bytes, done, sizeBytes - done, done);
+    const sha256 = createHash("sha256").update(bytes.subarray(0, done)).digest();
+    return { stat: toStat(fs.fstatSync(fd, { bigint: true })), sha256 };
   },
   fstat: (fd: number) => toStat(fs.fstatSync(fd, { bigint: true })),
   lstat: (path: string) => toStat(fs.lstatSync(path, { bigint: true })),

@@ -103,6 +103,19 @@ export class PosixVolume implements Volume {
     return new HeldName(path, this.calls, directory);
   }
 
+  async find(path: FilePath): Promise<{ live: LiveName; stat: Stat | undefined }> {
+    const parent = parentOf(path);
+    const found = parent === "" ? undefined : await this.calls.findBeneath(this.root, parent, baseNameOf(path));
+    if (found) return { live: new HeldName(path, this.calls, found.directory), stat: found.stat };
+    const live = await this.locate(path);
+    try {
+      return { live, stat: await this.stat(live) };
+    } catch (error) {
+      await live[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
   async peek(path: FilePath): Promise<Stat | undefined> {
     const parent = parentOf(path);
     const found = parent === "" ? undefined : await this.calls.lookBeneath(this.root, parent, baseNameOf(path));

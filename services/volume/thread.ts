@@ -8,6 +8,9 @@ import type { Stat } from "./volume.js";
 /** Larger pieces go to the pool: nobody else's call is to wait for them, and bytes are copied on the way. */
 const PIECE_BYTES_MAX = 64 * 1024;
 
+/** Each spares several trips through the pool. */
+const SEVERAL: ReadonlySet<CallName> = new Set(["fill", "lookBeneath", "findBeneath", "inspect"]);
+
 interface Waiting {
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: Error) => void;
@@ -63,7 +66,7 @@ class CallThread {
   /** A message for a single call takes longer than a trip through the pool, unless it spares several of them. */
   private sendAlone(): boolean {
     const [[name, ...values], caller] = [this.calls[0] as Sent, this.callers[0] as Waiting];
-    if (name === "fill" || name === "lookBeneath" || name === "read") return false;
+    if (SEVERAL.has(name) || name === "read") return false;
     (pool[name] as (...given: unknown[]) => Promise<unknown>)(...values).then(caller.resolve, caller.reject);
     [this.calls, this.callers, this.bytes] = [[], [], []];
     return true;
@@ -114,6 +117,9 @@ export const thread: Calls = {
   allocate: on("allocate"),
   fill: (fd, filling) => (filling.bytes.length > PIECE_BYTES_MAX ? pool.fill(fd, filling) : calls.fill(fd, filling)),
   lookBeneath: on("lookBeneath"),
+  findBeneath: on("findBeneath"),
+  inspect: (fd, sizeBytes) =>
+    sizeBytes > PIECE_BYTES_MAX ? pool.inspect(fd, sizeBytes) : calls.call("inspect", fd, sizeBytes),
   fstat: on("fstat"),
   lstat: on("lstat"),
   fchmod: on("fchmod"),

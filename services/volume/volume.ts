@@ -48,6 +48,11 @@ export interface Stat {
   readonly ctimeNs: bigint;
 }
 
+export interface Inspected {
+  readonly stat: Stat;
+  readonly sha256: Uint8Array;
+}
+
 export interface Handle extends AsyncDisposable {
   /** Writes all of `bytes` at `position`. */
   write(bytes: Uint8Array, position: number): Promise<void>;
@@ -63,6 +68,8 @@ export interface Handle extends AsyncDisposable {
   copyFrom(source: Name): Promise<void>;
   truncate(sizeBytes: number): Promise<void>;
   stat(): Promise<Stat>;
+  /** What it is, and the digest of its first `sizeBytes` bytes as they read back. */
+  inspect(sizeBytes: number): Promise<Inspected>;
   /** Gives an empty file its whole content and its attributes, and says what it is then: as the calls above, one by one. */
   fill(bytes: Uint8Array, attributes: Attributes, reserve: boolean): Promise<Stat>;
   /** Makes the content durable. Throws DurabilityError, after which nothing more may be acknowledged (I10). */
@@ -79,6 +86,8 @@ export interface Volume {
   control(name: string): Name;
   /** Holds the parent directory of `path`. Throws NotFound when there is none, NotPlain for a symlink in the way. */
   locate(path: FilePath): Promise<LiveName>;
+  /** As `locate`, with what is there: undefined for nothing. */
+  find(path: FilePath): Promise<{ live: LiveName; stat: Stat | undefined }>;
   /** What is at `path`, undefined for nothing. Throws as `locate` does. */
   peek(path: FilePath): Promise<Stat | undefined>;
   /** As `locate`, after making the missing parents. Returns the directories made, deepest last. */

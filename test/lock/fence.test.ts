@@ -50,7 +50,13 @@ async function parts() {
   const journals = { find: async () => undefined } as unknown as Journals;
   let operations = 0;
   const next = () => `01JZZZZZZZZZZZZZZZZZZZZZZZ.${++operations}` as OperationId;
-  const fence = new Fence(recorded, new Batons(recorded), new Settler(recorded, journals), next, async () => undefined);
+  const fence = new Fence(
+    recorded,
+    new Batons(recorded, 10),
+    new Settler(recorded, journals),
+    next,
+    async () => undefined,
+  );
   const records = new LockRecords(recorded);
   const leases = new Leases(
     [redis.url],

@@ -67,12 +67,12 @@ function shows(shared: Shared, operation: OperationId, target: FilePath): Operat
 async function write(
   volume: Volume,
   shared: Shared,
+  batons: Batons,
   operation: OperationId,
   kind: Kind,
   target: FilePath,
 ): Promise<void> {
   const journals = shared as unknown as Journals;
-  const batons = new Batons(volume);
   const settler = new Settler(volume, journals);
   const deletes = kind === "delete";
   const targets = kind === "both" ? PATHS : [target];
@@ -215,8 +215,9 @@ async function run(seed: number): Promise<number> {
         // The last one comes when all others have ended or are stopped for ever, and must get through (progress).
         await scheduler.run(() => random() < STOP_CHANCE);
         checkReplay(shared);
+        const batons = new Batons(volume, PATHS.length);
         for (const [at, target] of PATHS.entries())
-          await write(volume, shared, operationId(incarnation, at + 1), "write", target);
+          await write(volume, shared, batons, operationId(incarnation, at + 1), "write", target);
         checkLooks(shared, (target) => operationId(incarnation, PATHS.indexOf(target) + 1));
         for (const [at, target] of PATHS.entries()) {
           const last = operationId(incarnation, at + 1);
@@ -244,8 +245,10 @@ async function run(seed: number): Promise<number> {
         kind: KINDS[Math.floor(random() * KINDS.length)] as Kind,
         target: PATHS[random() < 0.7 ? 0 : 1] as FilePath,
       }));
+      // What it remembers of its first operation's batons may be old when it makes the second.
+      const batons = new Batons(gated, PATHS.length);
       scheduler.start(actor, async () => {
-        for (const { operation, kind, target } of plan) await write(gated, shared, operation, kind, target);
+        for (const { operation, kind, target } of plan) await write(gated, shared, batons, operation, kind, target);
       });
     }
     return scheduler.steps;

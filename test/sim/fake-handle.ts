@@ -1,4 +1,5 @@
-import type { Attributes, Handle, Name, Stat } from "../../services/volume/volume.js";
+import { createHash } from "node:crypto";
+import type { Attributes, Handle, Inspected, Name, Stat } from "../../services/volume/volume.js";
 import { type FakeDisk, failure } from "./fake-disk.js";
 import type { FakeVolume } from "./fake-volume.js";
 import type { FileInode, Inode } from "./inode.js";
@@ -96,6 +97,13 @@ export class FakeHandle implements Handle {
 
   stat(): Promise<Stat> {
     return this.volume.step("fstat", this.name, () => statOf(this.disk, this.inode));
+  }
+
+  async inspect(sizeBytes: number): Promise<Inspected> {
+    const bytes = Buffer.alloc(sizeBytes);
+    const bytesRead = await this.read(bytes, 0);
+    const sha256 = createHash("sha256").update(bytes.subarray(0, bytesRead)).digest();
+    return { stat: await this.stat(), sha256 };
   }
 
   sync(): Promise<void> {

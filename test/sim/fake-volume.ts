@@ -116,6 +116,11 @@ export class FakeVolume implements Volume {
     return at;
   }
 
+  async find(path: FilePath): Promise<{ live: LiveName; stat: Stat | undefined }> {
+    const live = await this.locate(path);
+    return { live, stat: await this.stat(live) };
+  }
+
   async peek(path: FilePath): Promise<Stat | undefined> {
     await using live = await this.locate(path);
     return await this.stat(live);

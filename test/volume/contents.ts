@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import type { LiveName } from "../../services/volume/volume.js";
 import { fails, notPlain, path, put, type Rules, statOf } from "./ground.js";
 
@@ -63,6 +64,25 @@ export const CONTENTS: Rules = {
     }
     await using readable = await volume.openRead(volume.control("one-1"));
     await fails(readable.fill(Buffer.from("x"), { mode: 0o600, mtimeNs: 0n }, false), "EBADF");
+  },
+
+  "a file is inspected as it reads back, whatever its size": async ({ volume }) => {
+    for (const sizeBytes of [0, 5, 64 * 1024, 64 * 1024 + 1, 600 * 1024]) {
+      await using handle = await volume.create(volume.control(`inspected-${sizeBytes}`));
+      const bytes = Buffer.alloc(sizeBytes, "some text");
+      await handle.write(bytes, 0);
+      const { stat, sha256 } = await handle.inspect(sizeBytes);
+      assert.deepEqual(stat, await handle.stat());
+      assert.deepEqual(Buffer.from(sha256), createHash("sha256").update(bytes).digest());
+      if (sizeBytes === 0) continue;
+      await handle.write(Buffer.from("?"), sizeBytes - 1);
+      assert.notDeepEqual((await handle.inspect(sizeBytes)).sha256, sha256);
+      // A part of it, and what is shorter than it should be.
+      const part = createHash("sha256").update(bytes.subarray(0, 3)).digest();
+      assert.deepEqual(Buffer.from((await handle.inspect(3)).sha256), part);
+      await handle.truncate(3);
+      assert.deepEqual(Buffer.from((await handle.inspect(sizeBytes)).sha256), part);
+    }
   },
 
   "writing, replacing and renaming are seen in times": async ({ volume }) => {

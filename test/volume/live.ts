@@ -52,6 +52,28 @@ export const LIVE: Rules = {
     await notPlain(volume.peek(path("a/plain/file")), "not-a-directory");
   },
 
+  "find holds the directory and says what is in it": async ({ volume, outside }) => {
+    await fails(volume.find(path("a/file")), "ENOENT");
+    await outside.makeDirectory("a");
+    await outside.symlink("a/link", ".");
+    await outside.write("top", "top level");
+    const { live, stat } = await volume.find(path("a/file"));
+    await using held = live;
+    assert.equal(stat, undefined);
+    await outside.rename("a", "b");
+    await put(volume, held, "text");
+    assert.equal(await liveText(volume, "b/file"), "text");
+    const again = await volume.find(path("b/file"));
+    await using found = again.live;
+    assert.deepEqual(again.stat, await volume.stat(found));
+    const top = await volume.find(path("top"));
+    await using file = top.live;
+    assert.equal(top.stat?.sizeBytes, 9);
+    assert.equal(file.path, "top");
+    await notPlain(volume.find(path("b/link/file")), "symlink");
+    await notPlain(volume.find(path("b/file/file")), "not-a-directory");
+  },
+
   "missing parents are made, and removed again when empty": async ({ volume, outside }) => {
     await outside.makeDirectory("a");
     const { live, made } = await volume.locateWithParents(path("a/b/c/file"));
