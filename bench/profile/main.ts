@@ -35,7 +35,7 @@ try {
     redis: [redis.url],
     env: {
       SAFEFILE_LOG_LEVEL: "info",
-      SAFEFILE_PROFILE: file,
+      RECORD_PROFILE: file,
       NODE_OPTIONS: `--import ${new URL("recorder.js", import.meta.url).href}`,
     },
   });

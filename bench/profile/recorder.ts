@@ -1,6 +1,6 @@
 /**
  * Loaded into a replica before its program: records where its event loop spends its time, from SIGUSR2 on, and writes
- * that to the file that SAFEFILE_PROFILE names when the replica ends.
+ * that to the file that RECORD_PROFILE names when the replica ends.
  */
 import { writeFileSync } from "node:fs";
 import { type Profiler, Session } from "node:inspector";
@@ -21,8 +21,8 @@ const SAMPLE_US = 200;
 /** Resolution of the event loop's delay; it is added to each figure. */
 const DELAY_MS = 1;
 
-if (isMainThread && process.env.SAFEFILE_PROFILE) {
-  const file = process.env.SAFEFILE_PROFILE;
+if (isMainThread && process.env.RECORD_PROFILE) {
+  const file = process.env.RECORD_PROFILE;
   process.once("SIGUSR2", () => {
     const session = new Session();
     session.connect();

@@ -25,8 +25,8 @@ function originOf(url: string): string {
 
 const newFrame = (name: string, origin: string): Frame => ({ name, origin, us: 0, selfUs: 0, callees: new Map() });
 
-/** Not time of anybody: waiting for something to do. */
-const IDLE = new Set(["(idle)", "(program)"]);
+/** Not time of anybody: waiting for something to do, and beginning to record. */
+const IDLE = new Set(["(idle)", "(program)", "post node:inspector"]);
 
 /** The profile as one tree; idle time is left out. */
 export function treeOf(profile: Profiler.Profile): Frame {
@@ -38,7 +38,7 @@ export function treeOf(profile: Profiler.Profile): Frame {
     const node = nodes.get(id);
     if (!node) return 0;
     const { functionName, url } = node.callFrame;
-    if (IDLE.has(functionName)) return 0;
+    if (IDLE.has(functionName) || IDLE.has(`${functionName} ${url}`)) return 0;
     const [name, origin] = [functionName || "(anonymous)", originOf(url)];
     const key = `${name} ${origin}`;
     const frame = caller.callees.get(key) ?? newFrame(name, origin);

@@ -1,8 +1,10 @@
+import { createHash } from "node:crypto";
 import { Redis, type RedisOptions } from "ioredis";
 import { IndexUnavailableError } from "../errors/index.js";
 import { type IncarnationId, isOperationId, type OperationId } from "../model/operation.js";
 import { type FilePath, pathHash } from "../model/path.js";
 import type { OperationRecord } from "../model/record.js";
+import { Gathering } from "../redis/gathering.js";
 import { ChangesReader, ChangesTail, runOf } from "./changes.js";
 import { entriesOf } from "./entries.js";
 import { packOperation, unpackOperation } from "./entry.js";
@@ -69,6 +71,9 @@ redis.call('XADD', KEYS[3], string.format('%.0f-0', tonumber(time[1]) * 1000000 
 redis.call('SET', KEYS[2], ARGV[2])
 return 1`;
 
+const APPLY_SHA1 = createHash("sha1").update(APPLY).digest("hex");
+const isMissingScript = (error: unknown): boolean => error instanceof Error && error.message.startsWith("NOSCRIPT");
+
 const DELETE_BATCH = 1000;
 
 /** How far the journal of `incarnation` is indexed. */
@@ -94,6 +99,7 @@ export interface Watermark {
 export class Index {
   private readonly redis: Redis;
   private readonly prefix: string;
+  private readonly gathering: Gathering;
   private connections = 0;
   /** Called when a change found the index missing: somebody has to rebuild it. */
   onMissing: () => void = () => undefined;
@@ -114,6 +120,7 @@ export class Index {
       autoResendUnfulfilledCommands: false,
       retryStrategy: (attempt) => Math.min(50 * attempt, 1000),
     });
+    this.gathering = new Gathering(this.redis);
     this.redis.on("error", onError);
     this.redis.on("connect", () => {
       this.connections += 1;
@@ -134,6 +141,7 @@ export class Index {
   }
 
   private pipelined(pipeline: ReturnType<Redis["pipeline"]>): Promise<unknown[]> {
+    this.gathering.begin();
     return this.ask(async () => {
       const results = (await pipeline.exec()) ?? [];
       const failed = results.find(([error]) => error);
@@ -151,12 +159,12 @@ export class Index {
   /** One round trip before a change. Throws INDEX_UNAVAILABLE while the index is missing or being rebuilt. */
   async lookUp(requestId: string, paths: readonly FilePath[]): Promise<Known> {
     // Heads before request ids, which are written the other way round: a head seen here has its request id below.
-    const pipeline = this.redis.pipeline().get(this.key("ready"));
+    const pipeline = this.redis.pipeline();
     for (const path of paths) pipeline.hget(this.key(`f:${pathHash(path)}`), "h");
-    pipeline.get(this.key(`r:${requestId}`));
-    const answers = (await this.pipelined(pipeline)) as (string | null)[];
-    const [ready, ...heads] = answers;
-    const earlier = answers.at(-1);
+    pipeline.mget(this.key(`r:${requestId}`), this.key("ready"));
+    const answers = await this.pipelined(pipeline);
+    const [earlier, ready] = answers.pop() as [string | null, string | null];
+    const heads = answers as (string | null)[];
     if (!ready) {
       this.onMissing();
       throw new IndexUnavailableError();
@@ -178,7 +186,7 @@ export class Index {
    */
   async apply(records: readonly OperationRecord[], watermark?: Watermark): Promise<number | undefined> {
     const { connections } = this;
-    if (records.length > 0) await this.pipelined(this.fill(records, this.limits.changesKeptMax));
+    if (records.length > 0) await this.fill(records, this.limits.changesKeptMax);
     if (!watermark) return undefined;
     // Another connection may lead to a Redis that has restarted, and forgotten what was just written.
     if (this.connections !== connections) throw new IndexUnavailableError();
@@ -191,10 +199,24 @@ export class Index {
 
   /** As `apply`, for a rebuild: watchers are told of it as a whole, when it ends. */
   async reapply(records: readonly OperationRecord[]): Promise<void> {
-    await this.pipelined(this.fill(records, 0));
+    await this.fill(records, 0);
   }
 
-  private fill(records: readonly OperationRecord[], changesKeptMax: number): ReturnType<Redis["pipeline"]> {
+  /** May be carried out in part, and then once more. */
+  private async fill(records: readonly OperationRecord[], changesKeptMax: number): Promise<void> {
+    try {
+      await this.pipelined(this.filling(records, changesKeptMax, ["evalsha", APPLY_SHA1]));
+    } catch (error) {
+      if (!(error instanceof IndexUnavailableError && isMissingScript(error.cause))) throw error;
+      await this.pipelined(this.filling(records, changesKeptMax, ["eval", APPLY]));
+    }
+  }
+
+  private filling(
+    records: readonly OperationRecord[],
+    changesKeptMax: number,
+    [command, script]: [command: "eval" | "evalsha", script: string],
+  ): ReturnType<Redis["pipeline"]> {
     const pipeline = this.redis.pipeline();
     for (const record of records) {
       const expiresAtMs = record.timeMs + this.limits.requestIdKeepMs;
@@ -206,8 +228,8 @@ export class Index {
       const made = packOperation(record.operation);
       const fields = entriesOf(record, change).flatMap(({ revision }) => [String(revision), made]);
       pipeline.call(
-        "eval",
-        APPLY,
+        command,
+        script,
         3,
         this.key(`f:${pathHash(change.path)}`),
         this.key("paths"),

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Redis, RedisOptions } from "ioredis";
 import type { LeaseId } from "../model/operation.js";
+import { Gathering } from "../redis/gathering.js";
 import type { Entry, Owner } from "./entry.js";
 import { BOOK } from "./script.js";
 import type { Mode, Scope, Target } from "./target.js";
@@ -71,7 +72,7 @@ export class LockServer {
   private readonly clock = new Clock();
   /** The time for which it may not vote, by name, and when that was first seen by the monotonic clock. */
   private waiting = { since: "", fromMs: 0 };
-  private isGathering = false;
+  private readonly gathering: Gathering;
 
   constructor(
     readonly url: string,
@@ -105,6 +106,7 @@ export class LockServer {
       if (channel === `${this.prefix}e`) for (const each of this.eventListeners) each.event(this, message);
       else this.hear(message);
     });
+    this.gathering = new Gathering(this.client);
     this.subscriber.on("close", () => {
       for (const each of this.eventListeners) each.missed(this);
     });
@@ -164,20 +166,8 @@ export class LockServer {
     return reply;
   }
 
-  /** Commands of one turn of the event loop go out in one piece: each piece is a system call here and one there. */
-  private gather(): void {
-    const { stream } = this.client;
-    if (this.isGathering || !stream?.cork) return;
-    this.isGathering = true;
-    stream.cork();
-    process.nextTick(() => {
-      this.isGathering = false;
-      stream.uncork();
-    });
-  }
-
   private async evaluate(verb: Verb, args: (string | number)[]): Promise<Reply> {
-    this.gather();
+    this.gathering.begin();
     try {
       return (await this.client.evalsha(SHA1, 1, this.prefix, verb, ...args)) as unknown as Reply;
     } catch (error) {

@@ -8,6 +8,9 @@ import type { Stat } from "./volume.js";
 /** Larger pieces go to the pool: nobody else's call is to wait for them, and bytes are copied on the way. */
 const PIECE_BYTES_MAX = 64 * 1024;
 
+/** Under way at once: one that is worked on, one so that the thread need not wait for the next. More would be smaller. */
+const MESSAGES_MAX = 2;
+
 /** Each spares several trips through the pool. */
 const SEVERAL: ReadonlySet<CallName> = new Set(["fill", "lookBeneath", "findBeneath", "inspect"]);
 
@@ -32,7 +35,7 @@ class CallThread {
   call<T>(name: CallName, ...values: unknown[]): Promise<T> {
     return pulse.watch(
       new Promise<T>((resolve, reject) => {
-        if (this.calls.length === 0) setImmediate(() => this.send());
+        if (this.calls.length === 0) this.sendSoon();
         this.calls.push([name, ...values]);
         this.callers.push({ resolve: resolve as Waiting["resolve"], reject });
       }),
@@ -54,7 +57,13 @@ class CallThread {
     return own;
   }
 
+  /** When this turn of the event loop is over; with messages enough under way, when one of them has been answered. */
+  private sendSoon(): void {
+    if (this.sent.length < MESSAGES_MAX) setImmediate(() => this.send());
+  }
+
   private send(): void {
+    if (this.calls.length === 0 || this.sent.length >= MESSAGES_MAX) return;
     if (this.calls.length === 1 && this.sent.length === 0 && this.sendAlone()) return;
     this.worker ??= this.start();
     if (this.sent.length === 0) this.worker.ref();
@@ -74,6 +83,7 @@ class CallThread {
 
   private answered(answers: readonly Said[]): void {
     const callers = this.sent.shift() ?? [];
+    if (this.calls.length > 0) this.sendSoon();
     // Only who waits for something keeps the process from ending.
     if (this.sent.length === 0) this.worker?.unref();
     for (const [at, said] of answers.entries()) {

@@ -205,6 +205,8 @@ export class FakeRedisClient extends EventEmitter {
         return server.get(key);
       case "set":
         return this.store(key, rest);
+      case "mget":
+        return [key, ...rest].map((each) => server.get(each));
       case "hget":
         return server.hget(key, rest[0] as string);
       case "hset":
@@ -288,6 +290,7 @@ export class FakeRedisClient extends EventEmitter {
       };
     const queue = {
       get: add("get"),
+      mget: add("mget"),
       set: add("set"),
       hget: add("hget"),
       hset: add("hset"),
