@@ -35,7 +35,8 @@ import { Trees } from "./query/tree.js";
 import type { RestoreJob } from "./restore/job.js";
 import { Restores } from "./restore/restores.js";
 import { watchLeases } from "./telemetry/locks.js";
-import { observer } from "./telemetry/observer.js";
+import { observer, unobserved } from "./telemetry/observer.js";
+import { isMeasured } from "./telemetry/register.js";
 import { PosixVolume } from "./volume/posix.js";
 import { thisHost } from "./volume/process.js";
 import type { DurabilityError } from "./volume/volume.js";
@@ -109,7 +110,7 @@ export async function assemble(config: Config, log: Logger, life: Life): Promise
   const notices = new Notices(new Ledger(volume, config.incidentsMax), config, (incident, error) =>
     log.warn({ incident, error: String(error) }, "an incident cannot be recorded"),
   );
-  const watched = notices.observer(observer);
+  const watched = notices.observer(isMeasured ? observer : unobserved);
   const engine = await buildEngine(
     { volume, host: thisHost(volume.bootId), index, leases, lockRecords, observer: watched },
     config,

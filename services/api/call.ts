@@ -67,8 +67,8 @@ interface OpenCall {
   readonly method: DescMethod;
   readonly facts: ReadonlyMap<string, string>;
   readonly ended: AbortController;
-  /** Ends what is listened to, or still being received; what is under way past that goes on. */
-  readonly drained: AbortController;
+  /** Ends what is listened to, or still being received; what is under way past that goes on. Plain calls need none. */
+  readonly drained: AbortController | undefined;
   /** Answers it now, whatever its handler does later. */
   readonly fail: (error: unknown) => void;
 }
@@ -94,7 +94,7 @@ export class Calls {
   /** The replica drains: ends what would never end by itself, and what could not be carried out when it is here. */
   drainStreams(): void {
     for (const each of this.open) {
-      each.drained.abort(new DrainingError());
+      each.drained?.abort(new DrainingError());
       if (isListenedTo(each.method)) each.ended.abort(new DrainingError());
     }
   }
@@ -140,7 +140,7 @@ export class Calls {
     callback: grpc.sendUnaryData<object> | undefined,
   ): Promise<void> {
     const ended = new AbortController();
-    const drained = new AbortController();
+    const drained = isReceived(method) || isListenedTo(method) ? new AbortController() : undefined;
     call.on("cancelled", () => ended.abort(new CallEndedError()));
     const carrier = { get: (key: string) => call.metadata.get(key)[0]?.toString() };
     this.underWay += 1;
@@ -160,11 +160,11 @@ export class Calls {
         if (!this.outside.volumeAnswers && !WITHOUT_VOLUME.has(method.name))
           throw new VolumeUnavailableError(new Error("no call to it has come back for volumeSilentMs"));
         const context = { signal: ended.signal, traceId: span.traceId, spanId: span.spanId, facts };
-        const input = isReceived(method) ? readable(call, drained.signal) : readableOne(call.request);
+        const input = drained && isReceived(method) ? readable(call, drained.signal) : readableOne(call.request);
         const output = handler(input, context);
         if (Symbol.asyncIterator in output) {
           await this.stream(output, call, ended.signal);
-          if (isListenedTo(method)) drained.signal.throwIfAborted();
+          if (isListenedTo(method)) drained?.signal.throwIfAborted();
           if (this.open.delete(open)) call.end();
         } else {
           const answer = await output;
@@ -172,7 +172,7 @@ export class Calls {
         }
       } catch (error) {
         // A watch that was ended has its own words for that; what its caller needs to know is why.
-        fail(isListenedTo(method) && drained.signal.aborted ? drained.signal.reason : error);
+        fail(isListenedTo(method) && drained?.signal.aborted ? drained.signal.reason : error);
       }
     });
     this.underWay -= 1;

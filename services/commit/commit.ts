@@ -49,16 +49,18 @@ export class Commit {
       throw error;
     }
     await this.decide(lease, base, verified);
-    // The change is the head now, whatever else fails.
-    try {
-      await attempt.finish();
-    } catch (error) {
+    // The change is the head now, whatever else fails. A file alone is published, and is looked at while its baton is
+    // passed on; of several each is first to be published.
+    const alone = verified.files[0]?.live ? [this.remember(operation.id, verified.files[0])] : [];
+    const [finished, ...looked] = await Promise.allSettled([attempt.finish(), ...alone]);
+    if (finished.status === "rejected") {
       lease.settled("DECIDED");
-      throw error;
+      throw finished.reason;
     }
     lease.settled("COMMITTED");
     lease.committed();
-    await Promise.all(verified.files.map((file) => file && this.remember(operation.id, file)));
+    if (alone.length === 0) await Promise.all(verified.files.map((file) => file && this.remember(operation.id, file)));
+    for (const each of looked) if (each.status === "rejected") throw each.reason;
     return { operation: operation.id, requestId: operation.requestId, record, replayed: false };
   }
 

@@ -7,14 +7,17 @@ export async function eachOf<T>(
   parallel: number,
   act: (item: T, index: number) => Promise<unknown>,
 ): Promise<void> {
+  const all = Array.from(items);
+  // Most operations are about one path.
+  if (all.length === 1) return void (await act(all[0] as T, 0));
   const failures: unknown[] = [];
-  const queue = Array.from(items).entries();
+  const queue = all.entries();
   const work = async (): Promise<void> => {
     for (const [index, item] of queue) {
       if (failures.length > 0) return;
       await act(item, index).catch((error: unknown) => failures.push(error));
     }
   };
-  await Promise.all(Array.from({ length: parallel }, work));
+  await Promise.all(Array.from({ length: Math.min(parallel, all.length) }, work));
   if (failures.length > 0) throw failures[0];
 }

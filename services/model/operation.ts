@@ -38,14 +38,19 @@ export function partsOf(operation: OperationId): { incarnation: IncarnationId; s
 const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const INCARNATION_LETTERS = 26;
 
-/** The 128 bits of an incarnation's ULID, big endian. */
+/** Of the incarnation that was asked for last: nearly always this replica's own. */
+let lastBytes: { readonly incarnation: IncarnationId; readonly bytes: Buffer } | undefined;
+
+/** The 128 bits of an incarnation's ULID, big endian; not to be changed. */
 export function incarnationBytes(incarnation: IncarnationId): Buffer {
+  if (lastBytes?.incarnation === incarnation) return lastBytes.bytes;
   if (!isIncarnationId(incarnation)) throw new TypeError(`not an incarnation: ${incarnation}`);
   let value = 0n;
   for (const letter of incarnation) value = (value << 5n) | BigInt(ALPHABET.indexOf(letter));
   const bytes = Buffer.alloc(16);
   bytes.writeBigUInt64BE(value >> 64n, 0);
   bytes.writeBigUInt64BE(value & 0xffffffffffffffffn, 8);
+  lastBytes = { incarnation, bytes };
   return bytes;
 }
 

@@ -70,42 +70,65 @@ export class Pipeline {
       throw new OverloadedError({ what: "operations under way", limit: this.operationsMax });
     this.operations += 1;
     this.paths += paths;
-    const timings: StageTiming[] = [];
+    const observed = new Observed(operation, this.stages, this.observer);
     try {
-      const receipt = await run(operation, this.observed(operation, timings)).catch((error: unknown) =>
-        earlier(operation, error),
-      );
-      return { receipt, timings };
+      const receipt = await run(operation, observed).catch((error: unknown) => earlier(operation, error));
+      return { receipt, timings: observed.timings };
     } finally {
       this.operations -= 1;
       this.paths -= paths;
     }
   }
+}
 
-  private observed(operation: Operation, timings: StageTiming[]): Stages {
-    const wrap =
-      <Tickets extends unknown[], Ticket>(stage: StageName, run: (...tickets: Tickets) => Promise<Ticket>) =>
-      async (...tickets: Tickets): Promise<Ticket> => {
-        const startMs = performance.now();
-        try {
-          return await this.observer.stage(stage, operation, () => run(...tickets));
-        } catch (error) {
-          if (error instanceof SafeOperationError) error.stage ??= stage;
-          throw error;
-        } finally {
-          timings.push({ stage, durationMs: performance.now() - startMs });
-        }
-      };
-    const { stages } = this;
-    return {
-      validate: wrap("validate", (each: Operation) => stages.validate(each).catch(untouched)),
-      lock: wrap("lock", (plan: Plan) => stages.lock(plan).catch(untouched)),
-      backup: wrap("backup", stages.backup.bind(stages)),
-      execute: wrap("execute", stages.execute.bind(stages)),
-      verify: wrap("verify", stages.verify.bind(stages)),
-      commit: wrap("commit", stages.commit.bind(stages)),
-      recover: wrap("recover", stages.recover.bind(stages)),
-    };
+/** The stages of one operation, looked at and timed. */
+class Observed implements Stages {
+  readonly timings: StageTiming[] = [];
+
+  constructor(
+    private readonly operation: Operation,
+    private readonly stages: Stages,
+    private readonly observer: Observer,
+  ) {}
+
+  validate(operation: Operation): Promise<Plan> {
+    return this.at("validate", () => this.stages.validate(operation).catch(untouched));
+  }
+
+  lock(plan: Plan): Promise<Lease> {
+    return this.at("lock", () => this.stages.lock(plan).catch(untouched));
+  }
+
+  backup(plan: Plan, lease: Lease): Promise<Base> {
+    return this.at("backup", () => this.stages.backup(plan, lease));
+  }
+
+  execute(plan: Plan, base: Base, lease: Lease): Promise<Staged> {
+    return this.at("execute", () => this.stages.execute(plan, base, lease));
+  }
+
+  verify(lease: Lease, staged: Staged): Promise<Verified> {
+    return this.at("verify", () => this.stages.verify(lease, staged));
+  }
+
+  commit(plan: Plan, lease: Lease, base: Base, verified: Verified): Promise<Receipt> {
+    return this.at("commit", () => this.stages.commit(plan, lease, base, verified));
+  }
+
+  recover(plan: Plan, lease: Lease, failure: unknown): Promise<Receipt> {
+    return this.at("recover", () => this.stages.recover(plan, lease, failure));
+  }
+
+  private async at<Ticket>(stage: StageName, call: () => Promise<Ticket>): Promise<Ticket> {
+    const startMs = performance.now();
+    try {
+      return await this.observer.stage(stage, this.operation, call);
+    } catch (error) {
+      if (error instanceof SafeOperationError) error.stage ??= stage;
+      throw error;
+    } finally {
+      this.timings.push({ stage, durationMs: performance.now() - startMs });
+    }
   }
 }
 

@@ -19,6 +19,9 @@ const FLUSH_MS_MAX = 2_000;
  */
 const EXPORT_MS_MAX = 2_000;
 
+/** Whether anything of what is measured goes anywhere. */
+export let isMeasured = false;
+
 let shutdown: () => Promise<void> = async () => undefined;
 
 /** Sends what is still waiting, for a bounded time, and stops. Never throws: the service ends the same without it. */
@@ -60,6 +63,7 @@ async function start(): Promise<void> {
     instrumentations: traces ? [(await import("./redis.js")).redisSpans()] : [],
   });
   sdk.start();
+  isMeasured = true;
   shutdown = () => sdk.shutdown();
 }
 

@@ -32,11 +32,11 @@ class CallThread {
   /** Those who wait for the messages that are under way, the oldest first. */
   private readonly sent: Waiting[][] = [];
 
-  call<T>(name: CallName, ...values: unknown[]): Promise<T> {
+  call<T>(...sent: Sent): Promise<T> {
     return pulse.watch(
       new Promise<T>((resolve, reject) => {
         if (this.calls.length === 0) this.sendSoon();
-        this.calls.push([name, ...values]);
+        this.calls.push(sent);
         this.callers.push({ resolve: resolve as Waiting["resolve"], reject });
       }),
     );

@@ -266,6 +266,22 @@ test("I5: decided, though something keeps it from being seen: Redis hears of it,
   assert.deepEqual(log.slice(-2), ["announced", "settled"]);
 });
 
+test("a file that is published alone is looked at while its baton is passed on, and is waited for in any case", async () => {
+  const live = { path: "f" as FilePath } as NonNullable<PathBase["live"]>;
+  const { run, log, fails, lease } = start(write({ live, content: CONTENT, revision: 2 }));
+  await run();
+  const order = ["decide at the live name", "finish", `remembered f ${ID}`, "settled", "announced", "committed"];
+  assert.deepEqual(log.slice(3), order);
+  fails.set(`remembered f ${ID}`, new Error("the disk does not answer"));
+  await assert.rejects(run(), /does not answer/);
+  // It is committed all the same.
+  assert.deepEqual(log.slice(-3), ["settled", "announced", "committed"]);
+  fails.set("finish", new Error("no way to pass it on"));
+  lease.settled = undefined;
+  await assert.rejects(run(), /no way to pass it on/);
+  assert.deepEqual(log.slice(-3), ["finish", `remembered f ${ID}`, "announced"]);
+});
+
 test("I3: a file that somebody outside has written into since is not remembered", async () => {
   for (const stats of [
     { mtimeNs: MTIME_NS + 1n, sizeBytes: 3 },
