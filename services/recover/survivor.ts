@@ -233,7 +233,7 @@ export class Survivor {
     if (!handle) return;
     await using open = handle;
     await open.write(Buffer.from(content), 0);
-    if (this.volume.kind === "network") await open.sync();
+    await open.sync();
   }
 }
 

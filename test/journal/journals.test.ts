@@ -13,7 +13,7 @@ import { openFormat } from "../../services/protocol/format.js";
 import { PosixVolume } from "../../services/volume/posix.js";
 import { Cleanup } from "../cluster/cleanup.js";
 import { tempVolume } from "../cluster/volume.js";
-import { tampered } from "../regress/core.js";
+import { ioError, tampered } from "../regress/core.js";
 import { sampleRecord } from "./sample.js";
 
 const LIMITS = {
@@ -34,10 +34,11 @@ async function start(t: TestContext) {
   const real = await PosixVolume.open(root, "local", assert.fail);
   cleanup.defer(() => real.close());
   await openFormat(real);
-  const reads = { count: 0 };
+  const reads = { count: 0, failure: undefined as Error | undefined };
   const counting = tampered(real, {
     openRead: (volume, name) => {
       reads.count += 1;
+      if (reads.failure) throw reads.failure;
       return volume.openRead(name);
     },
   });
@@ -165,8 +166,9 @@ test("I9: behind a final checkpoint damage is nothing; behind another one it is"
 });
 
 test("a scan since a record reads from its segment on, or from the one before when the start is damaged", async (t) => {
-  const { ours, theirs, fileOf } = await start(t);
+  const { ours, theirs, fileOf, reads } = await start(t);
   const places: Appended[] = [];
+  await writeFile(path.join(path.dirname(fileOf(1)), "notes"), "no segment");
   for (let sequence = 1; sequence <= 24; sequence++)
     places.push(await theirs.journals.append(recordOf(theirs.incarnation, sequence, 10_000)));
   const firstOf = (segment: number): number => places.findIndex((place) => place.segment === segment) + 1;
@@ -182,6 +184,9 @@ test("a scan since a record reads from its segment on, or from the one before wh
   assert.deepEqual(await since(firstOf(3)), [firstOf(3), 24]);
   assert.deepEqual(await since(1_000), [firstOf(4), 24]);
   assert.deepEqual(await all(ours.journals.scanSince(ulid() as IncarnationId, 1)), []);
+  reads.failure = ioError("EIO");
+  await assert.rejects(since(firstOf(3)), { code: "EIO" });
+  reads.failure = undefined;
   const file = await open(fileOf(3), "r+");
   await file.write(Buffer.alloc(10), 0, 10, 5);
   await file.close();

@@ -338,9 +338,12 @@ test("I5: aborts of others' operations are named until those are over, and kept 
   await core.write("f", "one");
   await core.checkpointer.run();
   assert.deepEqual((await core.checkpoints.read(core.incarnation.id))?.foreignAborts, [OTHER]);
+  // Of this one only the journal says so.
+  const later = OTHER.replace(/\d+$/, "77") as OperationId;
+  await core.journals.abort(later, "test");
   const survivor = await world.core();
   await survivor.survivor.end(core.incarnation.id);
-  assert.deepEqual((await survivor.checkpoints.read(core.incarnation.id))?.foreignAborts, [OTHER]);
+  assert.deepEqual((await survivor.checkpoints.read(core.incarnation.id))?.foreignAborts, [OTHER, later]);
   // The other one is over now.
   const other = await world.core();
   await other.write("g", "one");

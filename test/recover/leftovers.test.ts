@@ -34,9 +34,11 @@ test("I17: a survivor finishes a transaction that was decided, and closes its ow
   const { world, dead } = await decided(t);
   assert.equal(await dead.survivor.closeOwn(), false, "one that has something left must not close itself");
   const survivor = await world.core();
+  // What is no operation's is left alone.
+  await writeFile(inControl(world, "committed", "notes"), "x");
   await survivor.survivor.end(dead.incarnation.id);
   assert.deepEqual([await read(world.root, "a"), await read(world.root, "b")], ["a", "b"]);
-  assert.deepEqual(await readdir(inControl(world, "committed")), []);
+  assert.deepEqual(await readdir(inControl(world, "committed")), ["notes"]);
   assert((await readdir(inControl(world, "closed"))).includes(dead.incarnation.id));
 });
 
