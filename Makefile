@@ -13,7 +13,7 @@ export PATH := $(bin):$(path_outside)
 # Set only for recipes, and looked up there: `make help` must work before `make setup`.
 redis = export REDIS_SERVER_BIN="$$(scripts/ensure-redis.sh)"
 
-.PHONY: help setup build generate vendor check check-lint check-types check-protos test conformance crash plants sim coverage mutate run demo bench bench-quick bench-locks profile clean
+.PHONY: help setup build generate vendor check check-lint check-types check-protos test conformance crash plants sim coverage mutate run demo bench bench-quick bench-locks bench-peers profile clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -94,6 +94,10 @@ profile: build ## where a replica's processor time goes under durable overwrites
 # etcd is built from the Go module proxy where there is Go, and left out where there is none.
 bench-locks: build ## measure leases against npm redlock, etcd and a bare SET NX
 	@etcd="$$(scripts/etcd.sh)"; $(redis) && SAFEFILE_BENCH_ETCD="$$etcd" exec node dist/bench/locks/main.js
+
+# A few minutes, once; what cannot be built is left out. No other target needs them.
+bench-peers: ## install what the benchmarks compare with: MinIO, restic, write-file-atomic
+	@scripts/peers.sh
 
 clean: ## remove what was built; packages, ./data and ./.tools stay
 	@rm -rf dist clients/typescript/dist clients/cli/dist
