@@ -48,6 +48,8 @@ export const CASES: readonly Case[] = [
       "Safefile, WriteFiles",
       "Safefile, 2 replicas",
       "naive pipeline",
+      "write-file-atomic",
+      "MinIO",
       "bare grpc-js",
     ],
     goals: [
@@ -56,6 +58,7 @@ export const CASES: readonly Case[] = [
       { contender: "Safefile", against: "bare grpc-js", atLeast: [undefined, undefined, 0.75] },
       { contender: "Safefile, WriteFiles", against: "hand loop", atLeast: [undefined, undefined, 6] },
       { contender: "Safefile", against: "naive pipeline", atLeast: [4, 6, 8] },
+      { contender: "Safefile", against: "MinIO", atLeast: [undefined, 2, 2] },
     ],
     isQuick: true,
   },
@@ -116,8 +119,11 @@ export const CASES: readonly Case[] = [
         load: { workload, concurrency: 8, paths: 8, sizeBytes: 100 * MiB, count: 8 },
       },
     ]),
-    contenders: ["bare grpc-js", "Safefile"],
-    goals: [{ contender: "Safefile", against: "bare grpc-js", atLeast: [0.85, undefined, 0.85] }],
+    contenders: ["bare grpc-js", "Safefile", "dd conv=fsync"],
+    goals: [
+      { contender: "Safefile", against: "bare grpc-js", atLeast: [0.85, undefined, 0.85] },
+      { contender: "Safefile", against: "dd conv=fsync", atLeast: [0.6] },
+    ],
     isQuick: false,
   },
   {

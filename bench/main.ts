@@ -9,7 +9,9 @@ import { type Figure, figuresTable, type Measure } from "./figures/figure.js";
 import { memory } from "./figures/memory.js";
 import { replay } from "./figures/replay.js";
 import { revisions } from "./figures/revisions.js";
+import { trees } from "./figures/trees.js";
 import type { Findings } from "./load.js";
+import { LeftOutError, peer } from "./peers.js";
 import { ContenderProcess } from "./process.js";
 import { type Found, tableOf } from "./report.js";
 import { machine, publish } from "./results.js";
@@ -20,16 +22,30 @@ const MS = Number(process.env.SAFEFILE_BENCH_MS ?? (isQuick ? 500 : 2_000));
 /** Words of which the title of a case, or the name of a figure, must hold one. */
 const ONLY = (process.env.SAFEFILE_BENCH_CASES ?? "").split(",").filter(Boolean);
 
+/** Why something is not compared with. */
+const leftOut = new Map<string, string>();
+
+const noteLeftOut =
+  (name: string) =>
+  (error: unknown): undefined => {
+    if (!(error instanceof LeftOutError)) throw error;
+    leftOut.set(name, error.message);
+  };
+
 /** Every contender in every column, round by round; each round begins with another one. */
 async function runCase(each: Case, base: string): Promise<Found> {
   const cleanup = new Cleanup();
   try {
     const processes = new Map<ContenderName, ContenderProcess>();
-    for (const name of each.contenders) processes.set(name, await ContenderProcess.start(cleanup, name, base));
-    const found = new Map(each.contenders.map((name) => [name, each.columns.map((): Findings[] => [])]));
+    for (const name of each.contenders) {
+      const started = await ContenderProcess.start(cleanup, name, base).catch(noteLeftOut(name));
+      if (started) processes.set(name, started);
+    }
+    const names = [...processes.keys()];
+    const found = new Map(names.map((name) => [name, each.columns.map((): Findings[] => [])]));
     for (let round = 0; round <= ROUNDS; round++) {
-      const first = round % each.contenders.length;
-      const order = [...each.contenders.slice(first), ...each.contenders.slice(0, first)];
+      const first = round % names.length;
+      const order = [...names.slice(first), ...names.slice(0, first)];
       for (const [column, { load }] of each.columns.entries())
         for (const name of order) {
           const findings = await processes.get(name)?.run({ ...load, ms: MS });
@@ -44,7 +60,7 @@ async function runCase(each: Case, base: string): Promise<Found> {
   }
 }
 
-const FIGURES: Readonly<Record<string, Measure>> = { memory, revisions, replay };
+const FIGURES: Readonly<Record<string, Measure>> = { memory, revisions, replay, trees };
 
 async function measure(each: Measure, base: string): Promise<Figure[]> {
   const cleanup = new Cleanup();
@@ -64,6 +80,7 @@ try {
   const cases = CASES.filter(({ title, isQuick: isShort }) => (!isQuick || isShort) && isWanted(title));
   const sections: string[] = [];
   for (const each of cases) sections.push(tableOf(each, await runCase(each, base)));
+  await peer("seaweedfs").catch(noteLeftOut("SeaweedFS"));
   const figures: Figure[] = [];
   for (const [name, each] of Object.entries(FIGURES))
     if (!isQuick && isWanted(name)) figures.push(...(await measure(each, base)));
@@ -75,6 +92,8 @@ try {
     `${ROUNDS} rounds of ${MS} ms, directory ${process.env.SAFEFILE_BENCH_WHERE ?? "of the system"}. The load, replicas and Redis`,
     "(append-only, an fsync for every write) share the processors. Medians; ratios pair contenders of one round.",
     "",
+    ...[...leftOut].map(([name, reason]) => `- ${name} is left out: ${reason}`),
+    ...(leftOut.size > 0 ? [""] : []),
     ...sections,
   ].join("\n");
   if (isQuick) process.stdout.write(report);

@@ -4,16 +4,17 @@ import { fileURLToPath } from "node:url";
 /** What `make bench-peers` leaves behind. */
 const built = (file: string): string => fileURLToPath(new URL(`../../.tools/peers/${file}`, import.meta.url));
 
-/** A program to compare with, or why it is left out. */
-export type Peer = { readonly binary: string } | { readonly reason: string };
+/** What is to be compared with is not here; says why. */
+export class LeftOutError extends Error {}
 
-export async function peer(name: "minio" | "restic" | "seaweedfs"): Promise<Peer> {
-  const binary = built(name);
-  const isBuilt = await access(binary, constants.X_OK).then(
+/** Where a program, or the directory of a package, is. Throws LeftOutError. */
+export async function peer(name: "minio" | "restic" | "seaweedfs" | "write-file-atomic"): Promise<string> {
+  const found = built(name);
+  const isThere = await access(found, constants.X_OK).then(
     () => true,
     () => false,
   );
-  if (isBuilt) return { binary };
-  const reason = await readFile(built(`${name}.reason`), "utf8").catch(() => "not built: make bench-peers");
-  return { reason: reason.trim() };
+  if (isThere) return found;
+  const reason = await readFile(built(`${name}.reason`), "utf8").catch(() => "not installed: make bench-peers");
+  throw new LeftOutError(reason.trim());
 }

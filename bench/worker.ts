@@ -2,20 +2,26 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import path from "node:path";
 import { Cleanup } from "../test/cluster/cleanup.js";
+import type { Contender } from "./contender.js";
 import { CONTENDERS, type ContenderName } from "./contenders/index.js";
 import { type Load, Worker } from "./load.js";
+import { LeftOutError } from "./peers.js";
 
 const [, , name, base] = process.argv as [string, string, ContenderName, string];
 const cleanup = new Cleanup();
 const directory = await mkdtemp(path.join(base, "contender-"));
 cleanup.defer(() => rm(directory, { recursive: true, force: true }));
 
-const said = (error: unknown): { error: string } => ({ error: String((error as Error).stack ?? error) });
+const said = (error: unknown) => ({
+  error: String((error as Error).stack ?? error),
+  ...(error instanceof LeftOutError && { leftOut: error.message }),
+});
 
 try {
-  const worker = new Worker(await CONTENDERS[name]({ cleanup, directory }));
+  const contender: Contender = await CONTENDERS[name]({ cleanup, directory });
+  const worker = new Worker(contender);
   process.on("message", async (load: Load) => process.send?.(await worker.run(load).catch(said)));
-  process.send?.("ready");
+  process.send?.({ can: Object.keys(contender) });
 } catch (error) {
   process.send?.(said(error));
 }

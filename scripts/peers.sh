@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds what the benchmarks compare with into .tools/peers, and says what is left out and why.
+# Installs what the benchmarks compare with into .tools/peers, and says what is left out and why.
 #
 # A peer's version and those of all its modules are in bench/peers/NAME/go.mod and go.sum. What could not be built has
 # its reason in .tools/peers/NAME.reason, which the benchmarks print instead of its row. Nothing but them needs a peer.
@@ -33,6 +33,12 @@ build() {
 }
 
 mkdir -p "$peers"
+if tool=$(scripts/tool.sh write-file-atomic@8.0.0); then
+  ln -sfn "$tool/../write-file-atomic" "$peers/write-file-atomic"
+  printf '%s\n' "$peers/write-file-atomic"
+else
+  leave_out write-file-atomic "npm could not install it"
+fi
 build minio github.com/minio/minio
 build restic github.com/restic/restic/cmd/restic
 # Refused were its list of versions, the newest, a tagged one and one named by its commit; without one, nothing is pinned.

@@ -1,28 +1,20 @@
 import { spawn } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Cleanup, endWithParent } from "../../test/cluster/cleanup.js";
+import { endWithParent } from "../../test/cluster/cleanup.js";
 import { freePort } from "../../test/cluster/redis.js";
-import type { Contender } from "../contender.js";
+import { type Contender, contentOf, type Place } from "../contender.js";
+import { peer } from "../peers.js";
 import { Bucket } from "./bucket.js";
-
-export interface MinioOptions {
-  readonly cleanup: Cleanup;
-  readonly binary: string;
-  /** Where its one drive is; empty. */
-  readonly directory: string;
-  /**
-   * MinIO syncs what an object is before it renames it into its place, and leaves the rename to the file system, which
-   * makes it durable within seconds. With this it calls sync(2) after the rename, as our answer promises: all file
-   * systems of the host, each time.
-   */
-  readonly isRenameSynced?: boolean;
-}
 
 const START_MS_MAX = 30_000;
 const ROOT = { user: "safefile", password: "safefile-bench" };
 
-/** MinIO with one drive and a bucket that keeps all versions. */
-export async function minio({ cleanup, binary, directory, isRenameSynced = false }: MinioOptions): Promise<Contender> {
+/**
+ * MinIO with one drive and a bucket that keeps all versions. It syncs what an object is before it renames it into its
+ * place, and leaves the rename to the file system, which makes it durable within seconds: less than our answer promises.
+ */
+export async function minio({ cleanup, directory }: Place): Promise<Contender> {
+  const binary = await peer("minio");
   const port = await freePort();
   let output = "";
   const child = spawn(binary, ["server", "--quiet", "--address", `127.0.0.1:${port}`, directory], {
@@ -33,7 +25,6 @@ export async function minio({ cleanup, binary, directory, isRenameSynced = false
       MINIO_ROOT_PASSWORD: ROOT.password,
       MINIO_BROWSER: "off",
       MINIO_UPDATE: "off",
-      MINIO_FS_OSYNC: isRenameSynced ? "on" : "off",
     },
   });
   endWithParent(child);
@@ -59,14 +50,10 @@ export async function minio({ cleanup, binary, directory, isRenameSynced = false
     await sleep(50);
   }
   const bucket = await Bucket.create(port, "bench", ROOT);
+  cleanup.defer(() => bucket.close());
   return {
-    name: isRenameSynced ? "MinIO, renames synced" : "MinIO",
-    write: (file, bytes) => bucket.put(file, bytes),
-    read: async (file) => void (await bucket.get(file)),
-    async end() {
-      bucket.close();
-      await end();
-    },
+    write: (file, sizeBytes) => bucket.put(file, contentOf(sizeBytes)),
+    read: (file) => bucket.get(file),
   };
 }
 
