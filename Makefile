@@ -13,7 +13,7 @@ export PATH := $(bin):$(path_outside)
 # Set only for recipes, and looked up there: `make help` must work before `make setup`.
 redis = export REDIS_SERVER_BIN="$$(scripts/ensure-redis.sh)"
 
-.PHONY: help setup build generate vendor check check-lint check-types check-protos test conformance crash plants sim coverage mutate run demo bench bench-quick bench-locks bench-peers profile clean
+.PHONY: help setup build generate vendor check check-lint check-types check-protos test conformance crash plants sim coverage mutate run demo bench bench-quick bench-locks bench-peers profile soak clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -98,6 +98,10 @@ bench-locks: build ## measure leases against npm redlock, etcd and a bare SET NX
 # A few minutes, once; what cannot be built is left out. No other target needs them.
 bench-peers: ## install what the benchmarks compare with: MinIO, restic, write-file-atomic
 	@scripts/peers.sh
+
+# MINUTES (60), KILL_SECONDS (60) and SEED say how long, how often, and which; SAFEFILE_BENCH_DIR where. Some GiB an hour.
+soak: build ## an hour of mixed load with a kill every minute; judges every answer, adds to bench/RESULTS.md
+	@$(redis) && exec node --enable-source-maps dist/bench/soak/main.js
 
 clean: ## remove what was built; packages, ./data and ./.tools stay
 	@rm -rf dist clients/typescript/dist clients/cli/dist

@@ -1,0 +1,163 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { stacked } from "../chart.js";
+import { median } from "../contender.js";
+import { machine } from "../results.js";
+import { MEMBERS } from "./cluster.js";
+import { KINDS, type Kind } from "./meter.js";
+import type { Recording, Usage } from "./recording.js";
+import type { Settings } from "./settings.js";
+import type { Judged } from "./verdict.js";
+import type { Watcher } from "./watcher.js";
+
+const WINDOW_SECONDS = 10;
+const MINUTE_MS = 60_000;
+/** Caches fill and the heap finds its size in these; in a short run, in its first sixth. */
+const WARM_UP_MS = 10 * MINUTE_MS;
+/** A 99th percentile of fewer is the longest of them, and no percentile. */
+const WINDOW_CALLS_MIN = 50;
+
+const number = (value: number): string => Math.round(value).toLocaleString("en");
+const ms = (value: number): string => (value < 10 ? value.toFixed(1) : number(value));
+const mb = (value: number | undefined): string => (value === undefined ? "–" : value.toFixed(0));
+
+/** p99 of each window over time with the kills, and below it the memory. */
+export function chartOf({ windows, usages, kills }: Recording): string {
+  const endMs = usages.at(-1)?.atMs ?? 0;
+  const p99 = (kind: Kind): [number, number][] => [
+    [0, Number.NaN],
+    ...windows.flatMap((window, at): [number, number][] => {
+      const minute = ((at + 0.5) * WINDOW_SECONDS) / 60;
+      const isEnough = window[kind].count >= WINDOW_CALLS_MIN && minute * MINUTE_MS < endMs;
+      return isEnough ? [[minute, window[kind].percentileMs(99)]] : [];
+    }),
+    [endMs / MINUTE_MS, Number.NaN],
+  ];
+  const memory = (read: (usage: Usage) => number | undefined): [number, number][] => [
+    [0, Number.NaN],
+    ...usages.map((usage): [number, number] => [usage.atMs / MINUTE_MS, read(usage) ?? Number.NaN]),
+  ];
+  const shared = {
+    xLabel: "time, min",
+    marks: kills.map(({ atMs }) => atMs / MINUTE_MS),
+    markName: "a replica is killed",
+  };
+  return stacked([
+    {
+      ...shared,
+      title: `Latency of small writes and of reads, 99th percentile of each ${WINDOW_SECONDS} s`,
+      yLabel: "p99, ms",
+      series: [
+        { name: "write", points: p99("write") },
+        { name: "read", points: p99("read") },
+      ],
+      log: true,
+    },
+    {
+      ...shared,
+      title: "Resident memory",
+      yLabel: "RSS, MiB",
+      series: [
+        { name: "replica that is never killed", points: memory(({ residentMb }) => residentMb[2]) },
+        { name: "killed 1", points: memory(({ residentMb }) => residentMb[0]) },
+        { name: "killed 2", points: memory(({ residentMb }) => residentMb[1]) },
+        { name: "Redis (used)", points: memory(({ redisMb }) => redisMb) },
+      ],
+    },
+  ]);
+}
+
+/** The least squares' slope of what was used after the warm-up, in MiB an hour. */
+export function slopeOf(usages: readonly Usage[], read: (usage: Usage) => number | undefined): number {
+  const endMs = usages.at(-1)?.atMs ?? 0;
+  const fromMs = Math.min(WARM_UP_MS, endMs / 6);
+  const points = usages.flatMap((usage) => {
+    const used = read(usage);
+    return usage.atMs < fromMs || used === undefined ? [] : [[usage.atMs / (60 * MINUTE_MS), used] as const];
+  });
+  const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const [hours, useds] = [mean(points.map(([hour]) => hour)), mean(points.map(([, used]) => used))];
+  const over = points.reduce((sum, [hour, used]) => sum + (hour - hours) * (used - useds), 0);
+  return over / points.reduce((sum, [hour]) => sum + (hour - hours) ** 2, 0);
+}
+
+/** What was done and found, for RESULTS.md. */
+export async function sectionOf(
+  { minutes, killSeconds, seed }: Settings,
+  recording: Recording,
+  judged: Judged,
+  watcher: Watcher,
+  volume: string,
+): Promise<string> {
+  const { windows, usages, kills, outcomes, errors, calls, all } = recording;
+  const rates = windows
+    .slice(0, -1)
+    .map((window) => KINDS.reduce((sum, kind) => sum + window[kind].count, 0) / WINDOW_SECONDS);
+  const { stdout } = await promisify(execFile)("du", ["-sm", volume]);
+  const downs = kills.map(({ downMs }) => downMs);
+  return [
+    "## A soak (`make soak`)",
+    "",
+    `${machine()}, directory ${process.env.SAFEFILE_BENCH_WHERE ?? "of the system"}.`,
+    `${minutes} minutes, SEED=${seed}: 16 workers in two processes, in a closed loop with pauses, on three replicas with their`,
+    "default settings and one Redis (append-only, fsync), all on the same processors. In each " +
+      `${killSeconds} s one of two`,
+    "replicas, drawn, is killed with SIGKILL at a moment drawn, and started again at once; the third one serves as many",
+    "calls, settles what they leave, and is never killed, so its memory is that of the whole time.",
+    "",
+    `**No violation** in ${number(calls)} calls and ${kills.length} kills. At the end ${number(judged.paths)} paths with ` +
+      `${number(judged.revisions)} revisions were compared with`,
+    `what had been answered, ${number(judged.contents)} of them read back whole, ${number(judged.liveFiles)} live files on disk; ` +
+      `of the changes left open at UNKNOWN ${judged.openFound}`,
+    `on shared paths were there. The watch told of ${number(watcher.changes)} changes in order, ${watcher.repeats} of them again, with ` +
+      `${watcher.gaps} gaps.`,
+    downs.length > 0
+      ? `Ready again after a kill: ${number(median(downs))} ms (at most ${number(Math.max(...downs))}).`
+      : "",
+    `The volume takes ${number(Number.parseInt(stdout, 10))} MiB.`,
+    "",
+    "| latency, ms | calls | p50 | p99 | worst 10 s, p99 | longest |",
+    "|---|---|---|---|---|---|",
+    ...KINDS.map((kind) => {
+      const worst = windows.filter((window) => window[kind].count >= WINDOW_CALLS_MIN);
+      const worstMs = Math.max(...worst.map((window) => window[kind].percentileMs(99)));
+      const [p50, p99] = [50, 99].map((percent) => ms(all[kind].percentileMs(percent)));
+      const cells = [number(all[kind].count), p50, p99, worst.length > 0 ? ms(worstMs) : "–", ms(all[kind].longestMs)];
+      return `| ${kind} | ${cells.join(" | ")} |`;
+    }),
+    "",
+    `Calls a second, over ${WINDOW_SECONDS} s: median ${number(median(rates))}, least ${number(Math.min(...rates))}, most ` +
+      `${number(Math.max(...rates))}.`,
+    "",
+    "| | start | middle | end | slope an hour |",
+    "|---|---|---|---|---|",
+    ...MEMBERS.map((name, at) => used(`${name}, resident MiB`, usages, ({ residentMb }) => residentMb[at], at === 2)),
+    used("Redis, used MiB", usages, ({ redisMb }) => redisMb, true),
+    used("steady, open descriptors", usages, ({ descriptors }) => descriptors[2], true),
+    "",
+    "The slope is that of the least squares after the first ten minutes, or the first sixth of a shorter run.",
+    "",
+    `Operations: ${listed(outcomes)}.`,
+    "",
+    "Errors that callers saw, repeats by the client itself not counted (reads of what is deleted, and races for a shared path,",
+    `are asked for): ${listed(errors) || "none"}.`,
+    `Incidents: ${listed(judged.incidents) || "none"}.`,
+    "",
+    "![Latency and memory over time](soak.svg)",
+    "",
+  ].join("\n");
+}
+
+function used(name: string, usages: readonly Usage[], read: (usage: Usage) => number | undefined, hasSlope: boolean) {
+  const [start, middle, end] = [usages[0], usages[Math.floor(usages.length / 2)], usages.at(-1)].map(
+    (usage) => usage && read(usage),
+  );
+  const slope = hasSlope ? slopeOf(usages, read).toFixed(1) : "started anew";
+  return `| ${name} | ${mb(start)} | ${mb(middle)} | ${mb(end)} | ${slope} |`;
+}
+
+const listed = (counts: ReadonlyMap<string, number>): string =>
+  [...counts]
+    .sort(([one], [other]) => (one < other ? -1 : 1))
+    .map(([name, count]) => `${name} ${number(count)}`)
+    .join("; ");
