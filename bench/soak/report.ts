@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { stacked } from "../chart.js";
-import { median } from "../contender.js";
+import { median } from "../load.js";
 import { machine } from "../results.js";
 import { MEMBERS } from "./cluster.js";
 import { KINDS, type Kind } from "./meter.js";
