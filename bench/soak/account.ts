@@ -10,7 +10,8 @@ export type Effect = (before: Content | undefined) => Content | undefined;
 export class Change {
   readonly found = new Set<string>();
   private readonly missed = new Set<string>();
-  readonly askedMs = performance.now();
+  /** When its caller left it at that. */
+  leftMs = Number.POSITIVE_INFINITY;
 
   constructor(
     readonly id: string,
@@ -64,6 +65,7 @@ export class Account {
   }
 
   leaveOpen(change: Change): void {
+    change.leftMs = performance.now();
     this.open = [...this.open, change];
   }
 
@@ -97,7 +99,7 @@ export class Account {
   /** What was left open so long ago, and is still not there, counts as NOT_COMMITTED from now on. */
   giveUp(nowMs = performance.now()): void {
     for (const change of this.open) {
-      if (nowMs - change.askedMs < OPEN_MS_MAX) continue;
+      if (nowMs - change.leftMs < OPEN_MS_MAX) continue;
       this.open = this.open.filter((each) => each !== change);
       change.resolve(this.path, false);
     }

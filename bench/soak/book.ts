@@ -4,7 +4,10 @@ import path from "node:path";
 import { createInterface } from "node:readline";
 import { finished } from "node:stream/promises";
 
-const LINES_MAX = 40;
+export interface Noted {
+  readonly time: string;
+  readonly answer: string;
+}
 
 /**
  * Every answer to a change, a line each, in a file of the process that got it. It is on disk and not in memory, because
@@ -17,8 +20,8 @@ export class Book {
     this.stream = createWriteStream(path.join(directory, `${name}.log`));
   }
 
-  note(about: string, answer: string): void {
-    this.stream.write(`${new Date().toISOString()} ${about} ${answer}\n`);
+  note(path: string, answer: string): void {
+    this.stream.write(`${new Date().toISOString()} ${path} ${answer}\n`);
   }
 
   async close(): Promise<void> {
@@ -26,13 +29,15 @@ export class Book {
     await finished(this.stream);
   }
 
-  /** The newest answers about a path, out of all files. */
-  static async linesAbout(directory: string, about: string): Promise<string[]> {
-    const lines: string[] = [];
+  /** All answers about a path, out of all files, oldest first. */
+  static async about(directory: string, about: string): Promise<Noted[]> {
+    const noted: Noted[] = [];
     for (const name of await readdir(directory)) {
-      for await (const line of createInterface({ input: createReadStream(path.join(directory, name)) }))
-        if (line.includes(` ${about} `)) lines.push(line);
+      for await (const line of createInterface({ input: createReadStream(path.join(directory, name)) })) {
+        const [time = "", where, ...answer] = line.split(" ");
+        if (where === about) noted.push({ time, answer: answer.join(" ") });
+      }
     }
-    return lines.sort().slice(-LINES_MAX);
+    return noted.sort((one, other) => (one.time < other.time ? -1 : 1));
   }
 }

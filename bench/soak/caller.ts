@@ -101,11 +101,9 @@ export class Caller {
           const { code, outcome } = failure;
           const reason = failure.reason ?? failure.status;
           if (outcome === undefined) throw Violation.at(id, "every failed change says its outcome", `${failure}`);
-          if (outcome === "UNKNOWN") {
-            isOpen = true;
-            // A replica that was too slow goes on with it; one that was killed does not.
-            mayStillRun ||= code === Code.DEADLINE_EXCEEDED;
-          }
+          isOpen ||= outcome !== "NOT_COMMITTED";
+          // A replica that was too slow goes on with it; one that was killed does not.
+          mayStillRun ||= isOpen && code === Code.DEADLINE_EXCEEDED;
           const isAnswer = failure.reason !== undefined && code !== Code.UNAVAILABLE;
           if (outcome === "NOT_COMMITTED" && isAnswer)
             return { outcome: mayStillRun ? "UNKNOWN" : "NOT_COMMITTED", reason };

@@ -89,6 +89,7 @@ async function historyOf(client: SafefileClient, path: string): Promise<Revision
 /** Every acknowledged revision is there as it was acknowledged, and nothing else is, but what was left open (I1, I5, I6). */
 function compare({ path, count, sum, head, open }: Due, history: readonly Revision[], judged: Judged): void {
   const found = new Fold();
+  const ids = new Set<string>();
   let token = 0;
   history.forEach((revision, at) => {
     const told = toldBy(revision);
@@ -100,6 +101,8 @@ function compare({ path, count, sum, head, open }: Due, history: readonly Revisi
     if (tokenNow < token)
       throw Violation.at(path, `token ${token} before`, `${describe(told)} under token ${tokenNow}`);
     token = tokenNow;
+    if (ids.has(told.id)) throw Violation.at(path, `${told.id} is there once (I5)`, describe(told));
+    ids.add(told.id);
     if (open.includes(told.id)) judged.openFound += 1;
     else found.add(told);
   });
@@ -109,9 +112,7 @@ function compare({ path, count, sum, head, open }: Due, history: readonly Revisi
     throw Violation.at(
       path,
       `${count} revisions, with sum ${sum.toString(16)}, and perhaps ${open.length} more`,
-      `${found.count} that were not left open, with sum ${found.sum.toString(16)}:\n${history
-        .map((revision) => `    ${describe(toldBy(revision))}`)
-        .join("\n")}`,
+      `${found.count} that were not left open, with sum ${found.sum.toString(16)}`,
     );
   const newest = history.at(-1);
   if (!head || !newest) return;
