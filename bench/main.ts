@@ -11,6 +11,7 @@ import { replay } from "./figures/replay.js";
 import { revisions } from "./figures/revisions.js";
 import { trees } from "./figures/trees.js";
 import type { Findings } from "./load.js";
+import { drawOverview } from "./overview.js";
 import { LeftOutError, peer } from "./peers.js";
 import { ContenderProcess } from "./process.js";
 import { type Found, tableOf } from "./report.js";
@@ -79,7 +80,11 @@ const base = await mkdtemp(path.join(process.env.SAFEFILE_BENCH_DIR ?? tmpdir(),
 try {
   const cases = CASES.filter(({ title, isQuick: isShort }) => (!isQuick || isShort) && isWanted(title));
   const sections: string[] = [];
-  for (const each of cases) sections.push(tableOf(each, await runCase(each, base)));
+  for (const each of cases) {
+    const found = await runCase(each, base);
+    sections.push(tableOf(each, found));
+    if (!isQuick && each === CASES[0]) await drawOverview(each, found);
+  }
   await peer("seaweedfs").catch(noteLeftOut("SeaweedFS"));
   const figures: Figure[] = [];
   for (const [name, each] of Object.entries(FIGURES))
