@@ -108,18 +108,6 @@ export const schema = z.strictObject({
   ),
   messageBytesMax: number(4 * MiB, 64 * KiB, 64 * MiB, "Bytes of one gRPC message received."),
   streamsMax: number(256, 1, 10_000, "Calls at once on one connection."),
-  streamWindowBytes: number(
-    2 * MiB,
-    64 * KiB,
-    64 * MiB,
-    "Bytes that may come on one stream before they are read: some chunks, so that none waits for the way there and back.",
-  ),
-  connectionWindowBytes: number(
-    16 * MiB,
-    64 * KiB,
-    1024 * MiB,
-    "Bytes that may come on one connection before they are read: several streams', so that one that waits stops none.",
-  ),
   operationsMax: number(
     1024,
     1,

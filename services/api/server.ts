@@ -10,11 +10,10 @@ import { LockService } from "../gen/safefile/v1/lock_service_pb.js";
 import { RecoveryService } from "../gen/safefile/v1/recovery_service_pb.js";
 import type { Calls, Handlers } from "./call.js";
 import { definitionOf } from "./definition.js";
-import { type Windows, widenConnections, widenStreams } from "./windows.js";
 
 export const SERVICES: readonly DescService[] = [FileOpsService, RecoveryService, LockService, AdminService];
 
-export interface ServerLimits extends Windows {
+export interface ServerLimits {
   readonly messageBytesMax: number;
   readonly streamsMax: number;
 }
@@ -46,7 +45,7 @@ export class Server {
   constructor(
     readonly calls: Calls,
     services: Services,
-    private readonly limits: ServerLimits,
+    limits: ServerLimits,
   ) {
     this.server = new grpc.Server({
       "grpc.max_receive_message_length": limits.messageBytesMax,
@@ -58,7 +57,6 @@ export class Server {
       // Counts every call and message for a service that we do not offer.
       "grpc.enable_channelz": 0,
     });
-    widenStreams(this.server, limits);
     this.server.addService(definitionOf(FileOpsService), calls.implement(FileOpsService, services.fileOps));
     this.server.addService(definitionOf(RecoveryService), calls.implement(RecoveryService, services.recovery));
     this.server.addService(definitionOf(LockService), calls.implement(LockService, services.locks));
@@ -70,11 +68,9 @@ export class Server {
   /** Starts to listen on `address`; returns the port. */
   listen(address: string): Promise<number> {
     return new Promise((resolve, reject) =>
-      this.server.bindAsync(address, grpc.ServerCredentials.createInsecure(), (error, port) => {
-        if (error) return reject(error);
-        widenConnections(this.server, this.limits);
-        resolve(port);
-      }),
+      this.server.bindAsync(address, grpc.ServerCredentials.createInsecure(), (error, port) =>
+        error ? reject(error) : resolve(port),
+      ),
     );
   }
 
