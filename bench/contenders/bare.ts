@@ -66,7 +66,8 @@ if (process.argv[2] === "serve") {
       const sizeBytes = Number(call.request.readBigUInt64BE(0));
       call.write(edge);
       for await (const chunk of chunksOf(sizeBytes)) if (!call.write(chunk)) await once(call, "drain");
-      call.end(edge);
+      call.write(edge);
+      call.end();
     },
     upload: async (call: grpc.ServerReadableStream<Buffer, Buffer>, reply: grpc.sendUnaryData<Buffer>) => {
       for await (const _chunk of call);
