@@ -34,7 +34,7 @@ build() {
 
 mkdir -p "$peers"
 if tool=$(scripts/tool.sh write-file-atomic@8.0.0); then
-  ln -sfn "$tool/../write-file-atomic" "$peers/write-file-atomic"
+  ln -sfn "${tool%/.bin}/write-file-atomic" "$peers/write-file-atomic"
   printf '%s\n' "$peers/write-file-atomic"
 else
   leave_out write-file-atomic "npm could not install it"
