@@ -10,9 +10,10 @@ import { publish } from "../results.js";
 import { Cluster } from "./cluster.js";
 import { Crew } from "./crew.js";
 import { describeEnd } from "./evidence.js";
+import { figureOf } from "./figure.js";
 import { KINDS } from "./meter.js";
-import { Recording } from "./recording.js";
-import { chartOf, sectionOf } from "./report.js";
+import { READING_MS, Recording } from "./recording.js";
+import { sectionOf } from "./section.js";
 import { settingsFrom } from "./settings.js";
 import { judge } from "./verdict.js";
 import { Watcher } from "./watcher.js";
@@ -20,7 +21,6 @@ import type { Order } from "./worker.js";
 
 const PROCESSES = 2;
 const WORKERS_A_PROCESS = 8;
-const READING_MS = 10_000;
 const READINGS_A_LINE = 6;
 
 const settings = settingsFrom(process.env);
@@ -65,7 +65,7 @@ async function run(cluster: Cluster): Promise<void> {
   process.stderr.write(`${progress(now())}comparing ${dues.length} paths with their histories\n`);
   const judged = await Promise.race([judge({ clients, volume, dues, watcher, dice: new Dice(seed) }), failed]);
   process.stderr.write(`${(now() / 60_000).toFixed(1)} min: compared ${judged.revisions} revisions\n`);
-  await writeFile(new URL("../../../bench/soak.svg", import.meta.url), chartOf(recording));
+  await writeFile(new URL("../../../bench/soak.svg", import.meta.url), figureOf(recording));
   await publish(await sectionOf(settings, recording, judged, watcher, volume));
 }
 

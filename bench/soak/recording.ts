@@ -1,6 +1,11 @@
 import { Latencies } from "./latencies.js";
 import { increment, KINDS, type Kind, type Reading } from "./meter.js";
 
+/** So often counts are read. */
+export const READING_MS = 10_000;
+/** A 99th percentile of fewer calls is the longest of them, and no percentile. */
+export const WINDOW_CALLS_MIN = 50;
+
 /** What was in use at a moment, in MiB. */
 export interface Usage {
   readonly atMs: number;

@@ -1,71 +1,22 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { stacked } from "../chart.js";
 import { median } from "../load.js";
 import { machine } from "../results.js";
 import { MEMBERS } from "./cluster.js";
-import { KINDS, type Kind } from "./meter.js";
-import type { Recording, Usage } from "./recording.js";
+import { KINDS } from "./meter.js";
+import { READING_MS, type Recording, type Usage, WINDOW_CALLS_MIN } from "./recording.js";
 import type { Settings } from "./settings.js";
 import type { Judged } from "./verdict.js";
 import type { Watcher } from "./watcher.js";
 
-const WINDOW_SECONDS = 10;
+const WINDOW_SECONDS = READING_MS / 1_000;
 const MINUTE_MS = 60_000;
 /** Caches fill and the heap finds its size in these; in a short run, in its first sixth. */
 const WARM_UP_MS = 10 * MINUTE_MS;
-/** A 99th percentile of fewer is the longest of them, and no percentile. */
-const WINDOW_CALLS_MIN = 50;
 
 const number = (value: number): string => Math.round(value).toLocaleString("en");
 const ms = (value: number): string => (value < 10 ? value.toFixed(1) : number(value));
 const mb = (value: number | undefined): string => (value === undefined ? "–" : value.toFixed(0));
-
-/** p99 of each window over time with the kills, and below it the memory. */
-export function chartOf({ windows, usages, kills }: Recording): string {
-  const endMs = usages.at(-1)?.atMs ?? 0;
-  const p99 = (kind: Kind): [number, number][] => [
-    [0, Number.NaN],
-    ...windows.flatMap((window, at): [number, number][] => {
-      const minute = ((at + 0.5) * WINDOW_SECONDS) / 60;
-      const isEnough = window[kind].count >= WINDOW_CALLS_MIN && minute * MINUTE_MS < endMs;
-      return isEnough ? [[minute, window[kind].percentileMs(99)]] : [];
-    }),
-    [endMs / MINUTE_MS, Number.NaN],
-  ];
-  const memory = (read: (usage: Usage) => number | undefined): [number, number][] => [
-    [0, Number.NaN],
-    ...usages.map((usage): [number, number] => [usage.atMs / MINUTE_MS, read(usage) ?? Number.NaN]),
-  ];
-  const shared = {
-    xLabel: "time, min",
-    marks: kills.map(({ atMs }) => atMs / MINUTE_MS),
-    markName: "a replica is killed",
-  };
-  return stacked([
-    {
-      ...shared,
-      title: `Latency of small writes and of reads, 99th percentile of each ${WINDOW_SECONDS} s`,
-      yLabel: "p99, ms",
-      series: [
-        { name: "write", points: p99("write") },
-        { name: "read", points: p99("read") },
-      ],
-      log: true,
-    },
-    {
-      ...shared,
-      title: "Resident memory",
-      yLabel: "RSS, MiB",
-      series: [
-        { name: "replica that is never killed", points: memory(({ residentMb }) => residentMb[2]) },
-        { name: "killed 1", points: memory(({ residentMb }) => residentMb[0]) },
-        { name: "killed 2", points: memory(({ residentMb }) => residentMb[1]) },
-        { name: "Redis (used)", points: memory(({ redisMb }) => redisMb) },
-      ],
-    },
-  ]);
-}
 
 const warmMsOf = (usages: readonly Usage[]): number => Math.min(WARM_UP_MS, (usages.at(-1)?.atMs ?? 0) / 6);
 
