@@ -141,7 +141,9 @@ export class Calls {
   ): Promise<void> {
     const ended = new AbortController();
     const drained = isReceived(method) || isListenedTo(method) ? new AbortController() : undefined;
-    call.on("cancelled", () => ended.abort(new CallEndedError()));
+    // Also emitted behind every answer.
+    call.on("cancelled", () => isAnswered || ended.abort(new CallEndedError()));
+    let isAnswered = false;
     const carrier = { get: (key: string) => call.metadata.get(key)[0]?.toString() };
     this.underWay += 1;
     await traced(carrier, { service: service.typeName, method: method.name }, async (span) => {
@@ -175,6 +177,7 @@ export class Calls {
         fail(isListenedTo(method) && drained?.signal.aborted ? drained.signal.reason : error);
       }
     });
+    isAnswered = true;
     this.underWay -= 1;
   }
 

@@ -126,7 +126,7 @@ export class Backup {
 
   private async base(intent: Intent, part: number, head: Head | undefined, lease: Lease): Promise<PathBase> {
     const { path } = intent;
-    const found = await unless(["ENOENT"], this.volume.find(path));
+    const found = lease.attempt.takeFound() ?? (await unless(["ENOENT"], this.volume.find(path)));
     const live = found?.live;
     const isOnly = lease.plan.operation.intents.length === 1;
     if (live && isOnly) lease.held.use(live);

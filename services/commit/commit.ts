@@ -12,7 +12,7 @@ import type { OperationRecord, PathChange } from "../model/record.js";
 import type { Heads } from "../protocol/heads.js";
 import type { Plan } from "../validate/plan.js";
 import type { Verified } from "../verify/verify.js";
-import { codeOf, DurabilityError } from "../volume/volume.js";
+import { codeOf, DurabilityError, type Stat } from "../volume/volume.js";
 import type { Announcer } from "./announcer.js";
 
 /** Sixth stage: journal, decide, finish. The record is durable before anybody can see the change (I1). */
@@ -51,7 +51,7 @@ export class Commit {
     await this.decide(lease, base, verified);
     // The change is the head now, whatever else fails. A file alone is published, and is looked at while its baton is
     // passed on; of several each is first to be published.
-    const alone = verified.files[0]?.live ? [this.remember(operation.id, verified.files[0])] : [];
+    const alone = verified.files[0]?.live ? [this.remember(operation.id, verified.files[0], attempt.published)] : [];
     const [finished, ...looked] = await Promise.allSettled([attempt.finish(), ...alone]);
     if (finished.status === "rejected") {
       lease.settled("DECIDED");
@@ -65,8 +65,12 @@ export class Commit {
   }
 
   /** Unless somebody outside has written into it since: that must be noticed by who looks next. */
-  private async remember(operation: OperationId, { base, handle, content, mtimeNs }: StagedFile): Promise<void> {
-    const stats = await handle.stat();
+  private async remember(
+    operation: OperationId,
+    { base, handle, content, mtimeNs }: StagedFile,
+    published?: Stat,
+  ): Promise<void> {
+    const stats = published ?? (await handle.stat());
     if (stats.mtimeNs === mtimeNs && stats.sizeBytes === content.sizeBytes)
       this.heads.remember(base.intent.path, operation, stats);
   }

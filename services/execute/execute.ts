@@ -82,9 +82,9 @@ export class Execute {
     // A large content is only a digest in the journal, and a network volume has no replay: their bytes go first.
     if (!written.body || "object" in written.body || this.volume.kind === "network") await handle.sync();
     const body = written.body ?? (await this.keep(plan, lease, part, bases.length));
-    const stats = filled ?? (await handle.stat());
+    const stats = filled?.stat ?? (await handle.stat());
     const content: Content = { sha256, sizeBytes, mode, owner: stats.owner, xattrs, body };
-    return { base, live, handle, content, inode: stats.inode, mtimeNs: stats.mtimeNs };
+    return { base, live, handle, content, inode: stats.inode, mtimeNs: stats.mtimeNs, inspected: filled };
   }
 
   private mtimeOf({ intent, mtimeNs }: PathBase, bases: readonly PathBase[], timeMs: number): bigint {

@@ -1,6 +1,6 @@
 import type { PathBase } from "../backup/base.js";
 import type { Content } from "../model/content.js";
-import type { Handle, LiveName } from "../volume/volume.js";
+import type { Handle, Inspected, LiveName } from "../volume/volume.js";
 
 /** One path's new file, filled and still out of sight. */
 export interface StagedFile {
@@ -11,6 +11,8 @@ export interface StagedFile {
   readonly content: Content;
   readonly inode: bigint;
   readonly mtimeNs: bigint;
+  /** What was read back right behind the last write; undefined where that is still to be done. */
+  readonly inspected: Inspected | undefined;
 }
 
 /** Ticket of `execute`: every new file is complete under its staged name. Deletes have none. */

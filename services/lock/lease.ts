@@ -22,23 +22,24 @@ export class Lease implements AsyncDisposable {
   onReleased: ((heldMs: number) => void) | undefined;
   private readonly sinceMs = performance.now();
 
-  /** Aborted when the lease is lost or the caller is gone: a reason to stop before the journal, never after. */
-  readonly signal: AbortSignal;
-
   constructor(
     readonly plan: Plan,
     private readonly hold: Hold,
     readonly attempt: Attempt,
     /** What the index knew when the lease was won. */
     readonly known: Promise<Known>,
-  ) {
-    this.signal = AbortSignal.any([hold.lost, plan.operation.signal]);
-  }
+  ) {}
 
   /** Throws LOCK_LOST, or the caller's reason, when there is no point in going on. */
   assertHeld(): void {
     this.hold.assertHeld();
-    this.signal.throwIfAborted();
+    this.throwIfAborted();
+  }
+
+  /** The lease is lost or the caller is gone: a reason to stop before the journal, never after. */
+  throwIfAborted(): void {
+    this.hold.lost.throwIfAborted();
+    this.plan.operation.signal.throwIfAborted();
   }
 
   /** The operation is the head of its path. */
@@ -56,6 +57,7 @@ export class Lease implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.hold.release();
     this.onReleased?.(performance.now() - this.sinceMs);
-    await Promise.all([this.held.disposeAsync(), this.attempt[Symbol.asyncDispose]()]);
+    // Nobody waits for descriptors: what was written is durable, and a close that fails says so by itself.
+    void Promise.all([this.held.disposeAsync(), this.attempt[Symbol.asyncDispose]()]);
   }
 }

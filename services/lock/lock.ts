@@ -79,8 +79,7 @@ export class Lock {
   private async enter(lease: Lease, isRepeated: boolean): Promise<Lease> {
     try {
       if (!isRepeated) {
-        await lease.attempt.stage();
-        await lease.attempt.take(lease.signal);
+        await lease.attempt.enter(lease);
         // Nobody else had it when the batons were taken, and from now on nobody publishes without taking those.
         lease.assertHeld();
         const { underLock, intents, checks } = lease.plan.operation;

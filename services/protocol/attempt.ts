@@ -4,7 +4,7 @@ import { eachOf } from "../model/each.js";
 import { isRepair, type OperationId, partsOf } from "../model/operation.js";
 import { type FilePath, type PathHash, pathHash } from "../model/path.js";
 import type { OperationRecord } from "../model/record.js";
-import { codeOf, type Handle, type LiveName, type Name, type Volume, went } from "../volume/volume.js";
+import { codeOf, type Handle, type LiveName, type Name, type Stat, type Volume, went } from "../volume/volume.js";
 import { type Baton, type Batons, isFinished } from "./baton.js";
 import {
   committedName,
@@ -37,6 +37,9 @@ const TAKE_ATTEMPTS_MAX = 1000;
 const DIRECTORY_ATTEMPTS_MAX = 16;
 const LEAVES = { file: writeLeaf, directory: directoryLeaf, nothing: deleteLeaf };
 
+/** Throws the reason not to go on. */
+type Going = Pick<AbortSignal, "throwIfAborted">;
+
 /** To the operation that was the last one before its owner. */
 const passedBack = (baton: Baton): Baton => ({ ...baton, owner: baton.last });
 
@@ -59,6 +62,11 @@ export class Attempt implements AsyncDisposable {
   fencedByRival = false;
   /** Whether the decision was seen to go through. */
   decided = false;
+  /** What the only file was right after it was published; undefined where nobody looked. */
+  published: Stat | undefined;
+  /** The only live file as it was right after its baton was taken; undefined where it has to be looked for. */
+  private found: { readonly live: LiveName; readonly stat: Stat | undefined } | undefined;
+  private isPassedOn = false;
   private staged = false;
   /** One file decides by being renamed itself; everything else by the rename of its directory. */
   private readonly asDirectory: boolean;
@@ -83,13 +91,49 @@ export class Attempt implements AsyncDisposable {
     return this.volume.control(stagedName(this.operation));
   }
 
+  /** `stage`, then `take`. */
+  async enter(going: Going): Promise<void> {
+    if (await this.enterAtOnce(going)) return;
+    if (!this.staged) await this.stage();
+    await this.take(going);
+  }
+
+  /** One trip for a file whose baton is most likely where it was left; false where it is not. */
+  private async enterAtOnce(going: Going): Promise<boolean> {
+    const [part, ...others] = this.parts;
+    const isPlain = part && others.length + this.checks.length === 0 && !this.asDirectory && !part.uploadId;
+    const seen = isPlain && this.allBatons.guess(pathHash(part.path));
+    if (!seen) return false;
+    going.throwIfAborted();
+    const next = { ...seen, epoch: seen.epoch + 1, owner: this.operation };
+    this.staged = true;
+    const [created, renamed, found] = await this.volume.inOrder([
+      () => this.volume.create(this.name),
+      () => this.allBatons.rename(seen, next),
+      () => this.volume.find(part.path),
+    ]);
+    if (created.status === "rejected") throw notStaged(created.reason);
+    this.files[0] = created.value;
+    // Whatever kept it from being found is met again by who looks for it.
+    if (found.status === "fulfilled") this.found = found.value;
+    if (!this.allBatons.moved(next, renamed)) return false;
+    this.batons.set(part.path, next);
+    return true;
+  }
+
+  /** What `enter` found at the live name, once: whoever takes it disposes of it. */
+  takeFound(): { readonly live: LiveName; readonly stat: Stat | undefined } | undefined {
+    const { found } = this;
+    this.found = undefined;
+    return found;
+  }
+
   /** Creates the staged name, once. It must exist before a baton is taken: a rival fences by moving it away (I3). */
   async stage(): Promise<void> {
     try {
       await this.makeNames();
     } catch (error) {
-      // Our staging directory is gone: this incarnation was declared dead and is about to notice.
-      throw codeOf(error) === "ENOENT" ? new DrainingError() : error;
+      throw notStaged(error);
     }
   }
 
@@ -115,16 +159,16 @@ export class Attempt implements AsyncDisposable {
   }
 
   /** Takes the batons of all paths, begun in sorted order, settling owners that have not finished. */
-  async take(signal: AbortSignal): Promise<void> {
+  async take(going: Going): Promise<void> {
     const paths = [...this.parts.map(({ path }) => path), ...this.checks].sort();
     await eachOf(paths, PARALLEL, async (path) =>
-      this.batons.set(path, await this.takeOne(path, pathHash(path), signal)),
+      this.batons.set(path, await this.takeOne(path, pathHash(path), going)),
     );
   }
 
-  private async takeOne(path: FilePath, hash: PathHash, signal: AbortSignal): Promise<Baton> {
+  private async takeOne(path: FilePath, hash: PathHash, going: Going): Promise<Baton> {
     for (let attempt = 0; attempt < TAKE_ATTEMPTS_MAX; attempt++) {
-      signal.throwIfAborted();
+      going.throwIfAborted();
       const seen = (attempt === 0 && this.allBatons.guess(hash)) || (await this.allBatons.look(hash));
       if (!seen) {
         await this.allBatons.beBorn(this.operation, hash);
@@ -168,8 +212,7 @@ export class Attempt implements AsyncDisposable {
     if (this.asDirectory || !live) {
       const committed = this.volume.control(committedName(this.operation));
       await this.decideBy(() => this.volume.rename(this.name, committed));
-    } else
-      await this.decideAt(live, (target) => (createOnly ? this.create(target) : this.volume.rename(this.name, target)));
+    } else await this.decideAt(live, (target) => (createOnly ? this.create(target) : this.publish(target)));
     // A rival that found our create unpublished, because somebody outside removed it again, has stopped it.
     if (
       createOnly &&
@@ -190,6 +233,22 @@ export class Attempt implements AsyncDisposable {
       if (await this.decideBy(() => change(target))) return;
     }
     throw Object.assign(new Error("the directory of the live file vanishes again and again"), { code: "ENOENT" });
+  }
+
+  /** Whatever befalls us behind the decision, `finish` does the rest. */
+  private async publish(live: LiveName): Promise<void> {
+    const baton = this.batonOf(live.path);
+    const next = { ...baton, last: this.operation };
+    const [published, looked, renamed] = await this.volume.inOrder([
+      () => this.volume.rename(this.name, live),
+      () => (this.files[0] as Handle).stat(),
+      () => this.allBatons.rename(baton, next),
+    ]);
+    if (published.status === "rejected") throw published.reason;
+    if (looked.status === "rejected") return;
+    this.published = looked.value;
+    this.allBatons.moved(next, renamed);
+    this.isPassedOn = true;
   }
 
   private async create(live: LiveName): Promise<void> {
@@ -230,7 +289,9 @@ export class Attempt implements AsyncDisposable {
     const failures = this.asDirectory ? await this.settler.publishAll(this.operation) : new Map<FilePath, unknown>();
     const published = this.parts.filter(({ path }) => !failures.has(path));
     await Promise.all([
-      ...published.map(({ path }) => this.passOn(path, (baton) => ({ ...baton, last: this.operation }))),
+      ...(this.isPassedOn ? [] : published).map(({ path }) =>
+        this.passOn(path, (baton) => ({ ...baton, last: this.operation })),
+      ),
       ...this.checks.map((path) => this.passOn(path, passedBack)),
     ]);
     for (const failure of failures.values()) throw failure;
@@ -269,6 +330,9 @@ export class Attempt implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.files.map((file) => file?.[Symbol.asyncDispose]()));
+    await Promise.all([this.takeFound()?.live, ...this.files].map((held) => held?.[Symbol.asyncDispose]()));
   }
 }
+
+/** Where our staging directory is gone, this incarnation was declared dead and is about to notice. */
+const notStaged = (error: unknown): unknown => (codeOf(error) === "ENOENT" ? new DrainingError() : error);

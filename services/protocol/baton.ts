@@ -78,9 +78,20 @@ export class Batons {
 
   /** Renames the baton from the name seen; false when that name is gone, so look again. */
   async move(seen: Baton, next: Baton): Promise<boolean> {
+    const [renamed] = await Promise.allSettled([this.rename(seen, next)]);
+    return this.moved(next, renamed);
+  }
+
+  /** The call of `move` alone, for whoever makes it together with others; `moved` is to be told what became of it. */
+  rename(seen: Baton, next: Baton): Promise<void> {
     this.left.delete(seen.hash);
-    const source = this.volume.control(batonName(seen));
-    const isMoved = await went(this.volume.rename(source, this.volume.control(batonName(next))), ["ENOENT"]);
+    return this.volume.rename(this.volume.control(batonName(seen)), this.volume.control(batonName(next)));
+  }
+
+  /** What `move` says of it. */
+  moved(next: Baton, renamed: PromiseSettledResult<void>): boolean {
+    const isMoved = renamed.status === "fulfilled";
+    if (!isMoved && codeOf(renamed.reason) !== "ENOENT") throw renamed.reason;
     if (isMoved && isFinished(next)) this.left.set(next.hash, next);
     return isMoved;
   }

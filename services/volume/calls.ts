@@ -33,8 +33,8 @@ export interface Calls {
   write(fd: number, bytes: Uint8Array, position: number): Promise<number>;
   /** False when the file system cannot. */
   allocate(fd: number, sizeBytes: number): Promise<boolean>;
-  /** allocate, write, fchown, fchmod, futimes and fstat. */
-  fill(fd: number, filling: Filling): Promise<Stat>;
+  /** allocate, write, fchown, fchmod, futimes and inspect. */
+  fill(fd: number, filling: Filling): Promise<Inspected>;
   /** What is at `name` in the directory `path`: as `openBeneath`, lstat and close. Undefined when the first failed. */
   lookBeneath(root: number, path: string, name: string): Promise<{ readonly stat: Stat | undefined } | undefined>;
   /** As `lookBeneath`; the directory stays open. */

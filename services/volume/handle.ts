@@ -82,7 +82,7 @@ export class PosixHandle implements Handle {
       await setXattr(this.fd, `user.${name}`, value).catch((error: unknown) => this.refuseXattr(error));
   }
 
-  async fill(bytes: Uint8Array, attributes: Attributes, reserve: boolean): Promise<Stat> {
+  async fill(bytes: Uint8Array, attributes: Attributes, reserve: boolean): Promise<Inspected> {
     await this.setXattrs(attributes);
     const { owner, mode } = attributes;
     return this.calls.fill(this.fd, { bytes, reserve, owner, mode: mode & 0o777, seconds: secondsOf(attributes) });

@@ -2,19 +2,19 @@
  * What `thread` runs: makes the calls of each message one after the other, and answers them in one message. Nothing else
  * is ever done on this thread, so a volume that hangs holds up nobody but those who wait for it.
  */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import fs from "node:fs";
 import { parentPort, type TransferListItem } from "node:worker_threads";
 import type { Calls, Filling } from "./calls.js";
 import { allocateNow, openBeneathNow } from "./native.js";
 import { NOTHING, some } from "./pool.js";
 import { toStat } from "./stat.js";
-import { codeOf, type Stat } from "./volume.js";
+import { codeOf, type Inspected, type Stat } from "./volume.js";
 
 export type CallName = keyof Calls;
 
 /** A call as it is sent: of the bytes to be read only how many they are. */
-export type Sent = readonly [name: CallName, ...values: unknown[]];
+export type Sent = readonly [name: CallName, ...values: unknown[]] | readonly [name: "inOrder", calls: readonly Sent[]];
 
 /** What the kernel said: a value, or the code and the sentence of an error. */
 export type Said = { readonly value: unknown } | { readonly code: string; readonly message: string };
@@ -31,6 +31,17 @@ function unlessCode<T>(codes: readonly string[], call: () => T): T | undefined {
 
 const lookNow = (directory: number, name: string): Stat | undefined =>
   unlessCode(NOTHING, () => toStat(fs.lstatSync(`/proc/self/fd/${directory}/${name}`, { bigint: true })));
+
+function inspectNow(fd: number, sizeBytes: number): Inspected {
+  const bytes = Buffer.allocUnsafe(sizeBytes);
+  let done = 0;
+  for (let read = -1; read !== 0 && done < sizeBytes; done += read)
+    read = fs.readSync(fd, bytes, done, sizeBytes - done, done);
+  return {
+    stat: toStat(fs.fstatSync(fd, { bigint: true })),
+    sha256: hash("sha256", bytes.subarray(0, done), "buffer"),
+  };
+}
 
 type Made = { readonly [Name in CallName]: (...values: never[]) => unknown };
 
@@ -50,7 +61,7 @@ const KERNEL: Made = {
     if (owner) unlessCode(["EPERM"], () => fs.fchownSync(fd, owner.uid, owner.gid));
     fs.fchmodSync(fd, mode);
     fs.futimesSync(fd, seconds, seconds);
-    return toStat(fs.fstatSync(fd, { bigint: true }));
+    return inspectNow(fd, bytes.length);
   },
   lookBeneath(root: number, path: string, name: string) {
     const directory = openBeneathNow(root, path);
@@ -71,14 +82,7 @@ const KERNEL: Made = {
       throw error;
     }
   },
-  inspect(fd: number, sizeBytes: number) {
-    const bytes = Buffer.allocUnsafe(sizeBytes);
-    let done = 0;
-    for (let read = -1; read !== 0 && done < sizeBytes; done += read)
-      read = fs.readSync(fd, bytes, done, sizeBytes - done, done);
-    const sha256 = createHash("sha256").update(bytes.subarray(0, done)).digest();
-    return { stat: toStat(fs.fstatSync(fd, { bigint: true })), sha256 };
-  },
+  inspect: inspectNow,
   fstat: (fd: number) => toStat(fs.fstatSync(fd, { bigint: true })),
   lstat: (path: string) => toStat(fs.lstatSync(path, { bigint: true })),
   fchmod: fs.fchmodSync,
@@ -95,12 +99,24 @@ const KERNEL: Made = {
 };
 
 function make([name, ...values]: Sent): Said {
+  if (name === "inOrder") return { value: inOrder(values[0] as readonly Sent[]) };
   try {
     return { value: KERNEL[name](...(values as never[])) };
   } catch (error) {
     const { code = "EIO", message } = error as NodeJS.ErrnoException;
     return { code, message };
   }
+}
+
+/** Ends with the first that fails. */
+function inOrder(calls: readonly Sent[]): Said[] {
+  const answers: Said[] = [];
+  for (const call of calls) {
+    const said = make(call);
+    answers.push(said);
+    if (!("value" in said)) break;
+  }
+  return answers;
 }
 
 parentPort?.on("message", (calls: readonly Sent[]) => {

@@ -42,7 +42,7 @@ export const pool: Calls = {
     if (owner) await pool.fchown(fd, owner.uid, owner.gid).catch(ignoreNotAllowed);
     await pool.fchmod(fd, mode);
     await pool.futimes(fd, seconds, seconds);
-    return pool.fstat(fd);
+    return pool.inspect(fd, bytes.length);
   },
   lookBeneath: async (root, path, name) => {
     const directory = await pool.openBeneath(root, path);

@@ -5,14 +5,16 @@ import type { Calls } from "./calls.js";
 import { failed, type OnDurabilityError, PosixHandle } from "./handle.js";
 import { O_PATH, readXattrs, syncFileSystem } from "./native.js";
 import { copyFile, fsync, NOTHING, pool, readdirTypes, statfs } from "./pool.js";
-import { thread } from "./thread.js";
+import { inOrder, thread } from "./thread.js";
 import {
   codeOf,
+  type Ended,
   type EntryType,
   type Handle,
   type LiveName,
   type Name,
   NotPlainError,
+  oneByOne,
   type Stat,
   unless,
   type Volume,
@@ -305,6 +307,10 @@ export class PosixVolume implements Volume {
     await using copy = await this.openRead(target);
     await copy.sync();
     await this.syncDirectory({ at: nodePath.dirname(target.at) });
+  }
+
+  inOrder<const Each extends readonly (() => Promise<unknown>)[]>(calls: Each): Promise<Ended<Each>> {
+    return this.calls === thread ? (inOrder(calls) as Promise<Ended<Each>>) : oneByOne(calls);
   }
 
   async xattrs(name: Name, attempt = 1): Promise<Xattrs> {

@@ -1,9 +1,10 @@
+import assert from "node:assert/strict";
 import { Worker } from "node:worker_threads";
 import type { Calls, Filling } from "./calls.js";
 import type { CallName, Said, Sent } from "./kernel.js";
 import { pool } from "./pool.js";
 import { pulse } from "./pulse.js";
-import type { Stat } from "./volume.js";
+import { type Inspected, NotMadeError } from "./volume.js";
 
 /** Larger pieces go to the pool: nobody else's call is to wait for them, and bytes are copied on the way. */
 const PIECE_BYTES_MAX = 64 * 1024;
@@ -12,11 +13,40 @@ const PIECE_BYTES_MAX = 64 * 1024;
 const MESSAGES_MAX = 2;
 
 /** Each spares several trips through the pool. */
-const SEVERAL: ReadonlySet<CallName> = new Set(["fill", "lookBeneath", "findBeneath", "inspect"]);
+const SEVERAL: ReadonlySet<Sent[0]> = new Set(["fill", "lookBeneath", "findBeneath", "inspect", "inOrder"]);
 
 interface Waiting {
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: Error) => void;
+}
+
+function tell(caller: Waiting | undefined, said: Said): void {
+  if ("value" in said) caller?.resolve(said.value);
+  else caller?.reject(Object.assign(new Error(said.message), { code: said.code }));
+}
+
+/** Calls that go as one, and those who wait for them. */
+class Order implements Waiting {
+  readonly calls: Sent[] = [];
+  private readonly callers: Waiting[] = [];
+
+  push(sent: Sent, caller: Waiting): void {
+    this.calls.push(sent);
+    this.callers.push(caller);
+  }
+
+  readonly resolve = (answers: unknown): void => {
+    const made = answers as readonly Said[];
+    for (const [at, caller] of this.callers.entries()) {
+      const said = made[at];
+      if (said) tell(caller, said);
+      else caller.reject(new NotMadeError());
+    }
+  };
+
+  readonly reject = (error: Error): void => {
+    for (const caller of this.callers) caller.reject(error);
+  };
 }
 
 /**
@@ -29,24 +59,45 @@ class CallThread {
   private calls: Sent[] = [];
   private callers: Waiting[] = [];
   private bytes: ArrayBuffer[] = [];
+  /** Where calls go while `inOrder` gathers them. */
+  private order: Order | undefined;
   /** Those who wait for the messages that are under way, the oldest first. */
   private readonly sent: Waiting[][] = [];
 
   call<T>(...sent: Sent): Promise<T> {
     return pulse.watch(
-      new Promise<T>((resolve, reject) => {
-        if (this.calls.length === 0) this.sendSoon();
-        this.calls.push(sent);
-        this.callers.push({ resolve: resolve as Waiting["resolve"], reject });
-      }),
+      new Promise<T>((resolve, reject) =>
+        (this.order ?? this).push(sent, { resolve: resolve as Waiting["resolve"], reject }),
+      ),
     );
+  }
+
+  push(sent: Sent, caller: Waiting): void {
+    if (this.calls.length === 0) this.sendSoon();
+    this.calls.push(sent);
+    this.callers.push(caller);
+  }
+
+  /** `Volume.inOrder`: what `calls` ask for travels as one call, which ends with the first of them that fails. */
+  inOrder<T>(calls: readonly (() => Promise<T>)[]): Promise<PromiseSettledResult<T>[]> {
+    const order = new Order();
+    this.order = order;
+    let begun: Promise<T>[];
+    try {
+      begun = calls.map((call) => call());
+    } finally {
+      this.order = undefined;
+    }
+    assert.equal(order.calls.length, calls.length, "each is to be a single call, made at once");
+    this.push(["inOrder", order.calls], order);
+    return Promise.allSettled(begun);
   }
 
   write(fd: number, bytes: Uint8Array, position: number): Promise<number> {
     return this.call("write", fd, this.own(bytes), position);
   }
 
-  fill(fd: number, filling: Filling): Promise<Stat> {
+  fill(fd: number, filling: Filling): Promise<Inspected> {
     return this.call("fill", fd, { ...filling, bytes: this.own(filling.bytes) });
   }
 
@@ -76,7 +127,10 @@ class CallThread {
   private sendAlone(): boolean {
     const [[name, ...values], caller] = [this.calls[0] as Sent, this.callers[0] as Waiting];
     if (SEVERAL.has(name) || name === "read") return false;
-    (pool[name] as (...given: unknown[]) => Promise<unknown>)(...values).then(caller.resolve, caller.reject);
+    (pool[name as CallName] as (...given: unknown[]) => Promise<unknown>)(...values).then(
+      caller.resolve,
+      caller.reject,
+    );
     [this.calls, this.callers, this.bytes] = [[], [], []];
     return true;
   }
@@ -86,10 +140,7 @@ class CallThread {
     if (this.calls.length > 0) this.sendSoon();
     // Only who waits for something keeps the process from ending.
     if (this.sent.length === 0) this.worker?.unref();
-    for (const [at, said] of answers.entries()) {
-      if ("value" in said) callers[at]?.resolve(said.value);
-      else callers[at]?.reject(Object.assign(new Error(said.message), { code: said.code }));
-    }
+    for (const [at, said] of answers.entries()) tell(callers[at], said);
   }
 
   private start(): Worker {
@@ -107,6 +158,9 @@ class CallThread {
 }
 
 const calls = new CallThread();
+
+export const inOrder = calls.inOrder.bind(calls);
+
 const on =
   (name: CallName) =>
   (...values: unknown[]): Promise<never> =>

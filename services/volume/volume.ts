@@ -70,8 +70,8 @@ export interface Handle extends AsyncDisposable {
   stat(): Promise<Stat>;
   /** What it is, and the digest of its first `sizeBytes` bytes as they read back. */
   inspect(sizeBytes: number): Promise<Inspected>;
-  /** Gives an empty file its whole content and its attributes, and says what it is then: as the calls above, one by one. */
-  fill(bytes: Uint8Array, attributes: Attributes, reserve: boolean): Promise<Stat>;
+  /** Gives an empty file its whole content and its attributes, and inspects it: as the calls above, one by one. */
+  fill(bytes: Uint8Array, attributes: Attributes, reserve: boolean): Promise<Inspected>;
   /** Makes the content durable. Throws DurabilityError, after which nothing more may be acknowledged (I10). */
   sync(): Promise<void>;
 }
@@ -122,11 +122,43 @@ export interface Volume {
   syncDirectory(name: Name): Promise<void>;
   /** Copies a whole file into one that must not exist, sharing blocks where the file system can; durable on return. */
   copyDurably(source: Name, target: Name): Promise<void>;
+  /**
+   * The calls one after the other as long as they go through: those after one that failed are not made, and are told
+   * NotMadeError. On a local volume all of them are one trip, so each may only be a single call of this volume or of a
+   * handle, made at once; `find` only as the last.
+   */
+  inOrder<const Each extends readonly (() => Promise<unknown>)[]>(calls: Each): Promise<Ended<Each>>;
   /** The extended attributes of a plain file that names start with "user."; none where the file system has none. */
   xattrs(name: Name): Promise<Xattrs>;
   /** Makes everything durable that was written so far, contents and names. Throws DurabilityError. */
   syncAll(): Promise<void>;
   close(): Promise<void>;
+}
+
+/** What became of each of several calls. */
+export type Ended<Each extends readonly (() => Promise<unknown>)[]> = {
+  readonly [At in keyof Each]: PromiseSettledResult<Awaited<ReturnType<Each[At]>>>;
+};
+
+/** One before it, in the same order of calls, failed. */
+export class NotMadeError extends Error {
+  constructor() {
+    super("a call before this one failed");
+    this.name = "NotMadeError";
+  }
+}
+
+/** `Volume.inOrder`, with a trip for each. */
+export async function oneByOne<const Each extends readonly (() => Promise<unknown>)[]>(
+  calls: Each,
+): Promise<Ended<Each>> {
+  const ended: PromiseSettledResult<unknown>[] = [];
+  for (const call of calls) {
+    const isMade = ended.at(-1)?.status !== "rejected";
+    const [next] = await Promise.allSettled([isMade ? call() : Promise.reject(new NotMadeError())]);
+    ended.push(next);
+  }
+  return ended as Ended<Each>;
 }
 
 /** The code of a failed file-system call, such as "ENOENT"; undefined for other errors. */

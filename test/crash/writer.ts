@@ -14,7 +14,7 @@ import { beginOperation } from "../../services/pipeline/begin.js";
 import { openFormat } from "../../services/protocol/format.js";
 import { PosixVolume } from "../../services/volume/posix.js";
 import { thisHost } from "../../services/volume/process.js";
-import type { Volume } from "../../services/volume/volume.js";
+import { oneByOne, type Volume } from "../../services/volume/volume.js";
 import { freeHold } from "../lock/wish.js";
 import { contentOf, nameIn } from "./content.js";
 
@@ -56,6 +56,7 @@ function stalling(real: Volume): Volume {
     get(target, key) {
       const value: unknown = Reflect.get(target, key, target);
       if (typeof value !== "function") return value;
+      if (key === "inOrder") return oneByOne;
       if (key === "control") return value.bind(target);
       return async (...given: unknown[]) => {
         await stall();

@@ -11,7 +11,7 @@ import { operationId } from "../../services/model/operation.js";
 import { openFormat } from "../../services/protocol/format.js";
 import { uploadName } from "../../services/protocol/names.js";
 import { PosixVolume } from "../../services/volume/posix.js";
-import { codeOf, type Volume } from "../../services/volume/volume.js";
+import { codeOf, oneByOne, type Volume } from "../../services/volume/volume.js";
 import { Cleanup } from "../cluster/cleanup.js";
 import { tempVolume } from "../cluster/volume.js";
 
@@ -28,6 +28,7 @@ function seenBy(real: Volume, before: (call: string) => Promise<void>): Volume {
   return new Proxy(real, {
     get(target, key) {
       const value: unknown = Reflect.get(target, key, target);
+      if (key === "inOrder") return oneByOne;
       if (typeof value !== "function" || key === "control") return value;
       return async (...args: unknown[]) => {
         await before(String(key));

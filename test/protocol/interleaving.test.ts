@@ -83,8 +83,7 @@ async function write(
     assert.fail("no repairs"),
   );
   try {
-    await attempt.stage();
-    await attempt.take(NEVER);
+    await attempt.enter(NEVER);
     for (const each of checks) shared.looked.set(operation, { target: each, last: attempt.batonOf(each).last });
     const changes: PathChange[] = [];
     for (const [at, each] of targets.entries()) {

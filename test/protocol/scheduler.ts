@@ -1,3 +1,5 @@
+import { oneByOne } from "../../services/volume/volume.js";
+
 /**
  * Runs several actors one file-system call at a time, in an order drawn from a seed: the same seed, the same run. An
  * actor may be stopped for ever before any of its calls, as a killed or paused process would be.
@@ -44,6 +46,7 @@ export class Scheduler {
     return new Proxy(target, {
       get: (object, key) => {
         const value: unknown = Reflect.get(object, key, object);
+        if (key === "inOrder") return oneByOne;
         if (typeof value !== "function" || key === "control") return value;
         return async (...call: unknown[]) => {
           if (key !== Symbol.asyncDispose) await this.turn(actor);

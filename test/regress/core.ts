@@ -18,7 +18,7 @@ import { openFormat } from "../../services/protocol/format.js";
 import { isAlone } from "../../services/protocol/incarnation.js";
 import { PosixVolume } from "../../services/volume/posix.js";
 import { thisHost } from "../../services/volume/process.js";
-import type { Volume } from "../../services/volume/volume.js";
+import { oneByOne, type Volume } from "../../services/volume/volume.js";
 import { Cleanup } from "../cluster/cleanup.js";
 import { type Redis, startRedis } from "../cluster/redis.js";
 import { tempVolume } from "../cluster/volume.js";
@@ -32,6 +32,8 @@ export function tampered(real: Volume, tamper: Tamper, bootId = real.bootId): Vo
   return new Proxy(real, {
     get(target, key) {
       if (key === "bootId") return bootId;
+      // A call may be made later, or by other calls, here.
+      if (key === "inOrder") return oneByOne;
       const own: unknown = Reflect.get(tamper, key);
       if (typeof own === "function") return (...args: unknown[]) => own(real, ...args);
       const value: unknown = Reflect.get(target, key, target);

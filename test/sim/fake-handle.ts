@@ -75,11 +75,11 @@ export class FakeHandle implements Handle {
     });
   }
 
-  async fill(bytes: Uint8Array, attributes: Attributes, reserve: boolean): Promise<Stat> {
+  async fill(bytes: Uint8Array, attributes: Attributes, reserve: boolean): Promise<Inspected> {
     if (reserve) await this.reserve(bytes.length);
     await this.write(bytes, 0);
     await this.setAttributes(attributes);
-    return await this.stat();
+    return await this.inspect(bytes.length);
   }
 
   async copyFrom(source: Name): Promise<void> {

@@ -7,6 +7,7 @@ import {
   type LiveName,
   type Name,
   NotPlainError,
+  oneByOne,
   type Stat,
   unless,
   type Volume,
@@ -260,6 +261,8 @@ export class FakeVolume implements Volume {
     const parent: FakeName = { at: `${target.at}/..`, from: start, parts: [...parts.slice(0, -1)] };
     await this.syncDirectory(parent.parts.length > 0 ? parent : this.control("."));
   }
+
+  readonly inOrder = oneByOne;
 
   xattrs(name: Name): Promise<Xattrs> {
     return this.step("xattrs", name.at, () => this.disk.find(this.place(name))?.rights.xattrs ?? {}).catch(

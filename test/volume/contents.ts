@@ -50,7 +50,8 @@ export const CONTENTS: Rules = {
       const owner = mayGive ? { uid: 1234, gid: 4321 } : before.owner;
       const bytes = Buffer.alloc(sizeBytes + 2, "text").subarray(1, sizeBytes + 1);
       const attributes = { mode: 0o604, mtimeNs: 5_000_001_000n, owner, xattrs: { note: Buffer.from("a") } };
-      const stat = await handle.fill(bytes, attributes, at % 2 === 0);
+      const { stat, sha256 } = await handle.fill(bytes, attributes, at % 2 === 0);
+      assert.deepEqual(Buffer.from(sha256), createHash("sha256").update(bytes).digest());
       assert.deepEqual(stat, await handle.stat());
       const { mode, mtimeNs, inode } = stat;
       assert.deepEqual(

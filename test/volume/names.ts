@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { pathHash } from "../../services/model/path.js";
-import { codeOf, type Name } from "../../services/volume/volume.js";
+import { codeOf, type Name, NotMadeError } from "../../services/volume/volume.js";
 import { fails, path, put, type Rules, statOf } from "./ground.js";
 
 /** What the calls do to names. */
@@ -20,6 +20,45 @@ export const NAMES: Rules = {
     await fails(volume.rename(two, volume.control("none/two")), "ENOENT");
     await fails(volume.rename(volume.control("none/two"), three), "ENOENT");
     await fails(volume.rename(volume.control("two/in"), three), "ENOTDIR");
+  },
+
+  "calls in order go through one after the other, up to the first that fails": async ({ volume }) => {
+    const [one, two, three] = [volume.control("one"), volume.control("two"), volume.control("three")];
+    const steps = () =>
+      [() => volume.create(one), () => volume.rename(one, two), () => volume.link(two, three)] as const;
+    const [created, renamed, linked] = await volume.inOrder(steps());
+    assert(created.status === "fulfilled" && renamed.status === "fulfilled" && linked.status === "fulfilled");
+    await using handle = created.value;
+    await handle.write(Buffer.from("first"), 0);
+    assert.equal(await volume.readSmall(three), "first");
+    assert.equal(await volume.stat(one), undefined);
+
+    // Whose first, second, third call fails.
+    await using live = await volume.locate(path("f"));
+    for (const failing of [0, 1, 2]) {
+      await put(volume, one, "next");
+      const good = [() => volume.unlink(one), () => handle.stat(), () => volume.rename(two, live)] as const;
+      const bad = () => volume.unlink(volume.control("none/one"));
+      const ended = await volume.inOrder(good.map((call, at) => (at === failing ? bad : call)));
+      for (const [at, each] of ended.entries()) {
+        assert.equal(each.status, at < failing ? "fulfilled" : "rejected", `call ${at} where ${failing} fails`);
+        if (each.status === "fulfilled") continue;
+        if (at === failing) assert.equal(codeOf(each.reason), "ENOENT");
+        else assert(each.reason instanceof NotMadeError);
+      }
+      assert.equal((await volume.stat(one)) === undefined, failing > 0);
+      assert.equal(await volume.stat(live), undefined);
+      if (failing === 0) await volume.unlink(one);
+    }
+
+    await put(volume, one, "found");
+    await volume.rename(one, live);
+    for (const each of ["f", "none/f"]) {
+      const [none, found] = await volume.inOrder([() => handle.stat(), () => volume.find(path(each))]);
+      assert.equal(none.status, "fulfilled");
+      assert.equal(found.status, each === "f" ? "fulfilled" : "rejected");
+      if (found.status === "fulfilled") await found.value.live[Symbol.asyncDispose]();
+    }
   },
 
   "rename between kinds is as Linux has it": async ({ volume }) => {
