@@ -17,6 +17,14 @@ export interface Goal {
   readonly atLeast: readonly (number | undefined)[];
 }
 
+/** What one contender is to keep of its speed from one column to another, by their titles. */
+export interface Growth {
+  readonly contender: ContenderName;
+  readonly column: string;
+  readonly against: string;
+  readonly atLeast: number;
+}
+
 export interface Case {
   readonly title: string;
   /** What a figure counts. */
@@ -25,11 +33,13 @@ export interface Case {
   /** The first is what the others are compared with. */
   readonly contenders: readonly ContenderName[];
   readonly goals: readonly Goal[];
+  readonly growth?: readonly Growth[];
   /** Whether `make bench-quick` runs it. */
   readonly isQuick: boolean;
 }
 
 const PATHS = 1_000;
+const MANY = 100_000;
 const small = { paths: PATHS, sizeBytes: 4 * KiB } as const;
 const at = (concurrency: number, load: Omit<Load, "ms" | "concurrency">): Column => ({
   title: `${concurrency}`,
@@ -129,7 +139,7 @@ export const CASES: readonly Case[] = [
   {
     title: "Growth: 4 KiB at 64, and pages, by paths that are there",
     unit: "operations a second",
-    columns: [PATHS, 100_000].flatMap((paths): Column[] => {
+    columns: [PATHS, MANY].flatMap((paths): Column[] => {
       const count = paths.toLocaleString("en");
       return [
         { title: `overwrite, ${count}`, load: { workload: "write", concurrency: 64, paths, sizeBytes: 4 * KiB } },
@@ -139,6 +149,14 @@ export const CASES: readonly Case[] = [
     }),
     contenders: ["Safefile"],
     goals: [],
+    growth: [
+      {
+        contender: "Safefile",
+        column: `overwrite, ${MANY.toLocaleString("en")}`,
+        against: `overwrite, ${PATHS.toLocaleString("en")}`,
+        atLeast: 0.8,
+      },
+    ],
     isQuick: false,
   },
 ];

@@ -20,6 +20,8 @@ import { machine, publish } from "./results.js";
 const isQuick = process.argv[2] === "quick";
 const ROUNDS = Number(process.env.SAFEFILE_BENCH_ROUNDS ?? (isQuick ? 2 : 5));
 const MS = Number(process.env.SAFEFILE_BENCH_MS ?? (isQuick ? 500 : 2_000));
+/** V8 takes that long to compile what matters, as it has in a service that has run for a minute. */
+const WARM_MS = Number(process.env.SAFEFILE_BENCH_WARM_MS ?? (isQuick ? 1_000 : 15_000));
 /** Words of which the title of a case, or the name of a figure, must hold one. */
 const ONLY = (process.env.SAFEFILE_BENCH_CASES ?? "").split(",").filter(Boolean);
 
@@ -33,6 +35,12 @@ const noteLeftOut =
     leftOut.set(name, error.message);
   };
 
+/** Each workload once, with as many callers as it has in the end. */
+async function warmUp(started: ContenderProcess, { columns }: Case): Promise<void> {
+  const loads = new Map(columns.map(({ load }) => [load.workload, load]));
+  for (const load of loads.values()) await started.run({ ...load, ms: WARM_MS / loads.size });
+}
+
 /** Every contender in every column, round by round; each round begins with another one. */
 async function runCase(each: Case, base: string): Promise<Found> {
   const cleanup = new Cleanup();
@@ -40,18 +48,19 @@ async function runCase(each: Case, base: string): Promise<Found> {
     const processes = new Map<ContenderName, ContenderProcess>();
     for (const name of each.contenders) {
       const started = await ContenderProcess.start(cleanup, name, base).catch(noteLeftOut(name));
-      if (started) processes.set(name, started);
+      if (!started) continue;
+      processes.set(name, started);
+      await warmUp(started, each);
     }
     const names = [...processes.keys()];
     const found = new Map(names.map((name) => [name, each.columns.map((): Findings[] => [])]));
-    for (let round = 0; round <= ROUNDS; round++) {
+    for (let round = 1; round <= ROUNDS; round++) {
       const first = round % names.length;
       const order = [...names.slice(first), ...names.slice(0, first)];
       for (const [column, { load }] of each.columns.entries())
         for (const name of order) {
           const findings = await processes.get(name)?.run({ ...load, ms: MS });
-          // The first round warms up.
-          if (findings && round > 0) found.get(name)?.[column]?.push(findings);
+          if (findings) found.get(name)?.[column]?.push(findings);
         }
       process.stderr.write(`${each.title}: round ${round} of ${ROUNDS}, load ${loadavg()[0]?.toFixed(1)}\n`);
     }
@@ -94,7 +103,7 @@ try {
     `## ${isQuick ? "`make bench-quick`" : "`make bench`"}`,
     "",
     `${machine()}, load ${loadavg()[0]?.toFixed(1)};`,
-    `${ROUNDS} rounds of ${MS} ms, directory ${process.env.SAFEFILE_BENCH_WHERE ?? "of the system"}. The load, replicas and Redis`,
+    `${ROUNDS} rounds of ${MS} ms after ${WARM_MS / 1_000} s of warming up, directory ${process.env.SAFEFILE_BENCH_WHERE ?? "of the system"}. The load, replicas and Redis`,
     "(append-only, an fsync for every write) share the processors. Medians; ratios pair contenders of one round.",
     "",
     ...[...leftOut].map(([name, reason]) => `- ${name} is left out: ${reason}`),

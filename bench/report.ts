@@ -1,4 +1,4 @@
-import type { Case, Goal } from "./cases.js";
+import type { Case, Goal, Growth } from "./cases.js";
 import type { ContenderName } from "./contenders/index.js";
 import { type Findings, median } from "./load.js";
 
@@ -14,9 +14,9 @@ const MB = 1e6;
 const value = (each: Case, column: number, { perSecond }: Findings): number =>
   each.unit === "MB a second" ? (perSecond * (each.columns[column]?.load.sizeBytes ?? 0)) / MB : perSecond;
 
-/** The ratios of two contenders, each of one round. */
-export function ratios(found: Found, of: ContenderName, to: ContenderName, column: number): number[] {
-  const [ours = [], theirs = []] = [found.get(of)?.[column], found.get(to)?.[column]];
+/** The ratios of two contenders, or of two columns, each of one round. */
+export function ratios(found: Found, of: ContenderName, to: ContenderName, column: number, against = column): number[] {
+  const [ours = [], theirs = []] = [found.get(of)?.[column], found.get(to)?.[against]];
   return ours.flatMap(({ perSecond }, round) => {
     const other = theirs[round];
     return other ? [perSecond / other.perSecond] : [];
@@ -48,12 +48,21 @@ export function tableOf(each: Case, found: Found): string {
     `|${heads.map(() => "---|").join("")}`,
     ...rows,
     "",
-    ...each.goals.map((goal) => verdict(each, goal, found)),
+    ...each.goals.flatMap((goal) => verdict(each, goal, found)),
+    ...(each.growth ?? []).map((growth) => kept(each, growth, found)),
     "",
   ].join("\n");
 }
 
-function verdict(each: Case, { contender, against, atLeast }: Goal, found: Found): string {
+function kept({ columns }: Case, { contender, column, against, atLeast }: Growth, found: Found): string {
+  const [at, from] = [column, against].map((wanted) => columns.findIndex(({ title }) => title === wanted));
+  const reached = median(ratios(found, contender, contender, at as number, from));
+  const verdict = reached >= atLeast ? "**met**" : "missed";
+  return `- Goal, ${contender}, ${column} to ${against}: ${digits(reached)} × of ${atLeast} × ${verdict}`;
+}
+
+/** None where one of the two was not there. */
+function verdict(each: Case, { contender, against, atLeast }: Goal, found: Found): string[] {
   const parts = atLeast.flatMap((least, column) => {
     if (least === undefined) return [];
     const reached = median(ratios(found, contender, against, column));
@@ -61,5 +70,5 @@ function verdict(each: Case, { contender, against, atLeast }: Goal, found: Found
     const where = each.columns[column]?.title;
     return [`${where}: ${digits(reached)} × of ${least} × ${reached >= least ? "**met**" : "missed"}`];
   });
-  return `- Goal, ${contender} to ${against}: ${parts.join("; ")}`;
+  return parts.length === 0 ? [] : [`- Goal, ${contender} to ${against}: ${parts.join("; ")}`];
 }

@@ -9,19 +9,27 @@ export class Pulse {
   private signMs = 0;
   private probingSinceMs: number | undefined;
 
-  /** Calls that have not come back. */
+  /** Calls, and messages of calls, that have not come back. */
   get pending(): number {
     return this.underWay;
   }
 
-  /** Counts a call while it is under way. */
-  watch<T>(call: Promise<T>): Promise<T> {
+  /** A call, or a message of several, is under way. */
+  begin(): void {
     if (this.underWay === 0) this.signMs = performance.now();
     this.underWay += 1;
-    const done = (): void => {
-      this.underWay -= 1;
-      this.signMs = performance.now();
-    };
+  }
+
+  /** It has come back, with whatever answer. */
+  end(): void {
+    this.underWay -= 1;
+    this.signMs = performance.now();
+  }
+
+  /** Counts a call while it is under way. */
+  watch<T>(call: Promise<T>): Promise<T> {
+    this.begin();
+    const done = (): void => this.end();
     call.then(done, done);
     return call;
   }

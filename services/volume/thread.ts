@@ -65,10 +65,8 @@ class CallThread {
   private readonly sent: Waiting[][] = [];
 
   call<T>(...sent: Sent): Promise<T> {
-    return pulse.watch(
-      new Promise<T>((resolve, reject) =>
-        (this.order ?? this).push(sent, { resolve: resolve as Waiting["resolve"], reject }),
-      ),
+    return new Promise<T>((resolve, reject) =>
+      (this.order ?? this).push(sent, { resolve: resolve as Waiting["resolve"], reject }),
     );
   }
 
@@ -118,6 +116,7 @@ class CallThread {
     if (this.calls.length === 1 && this.sent.length === 0 && this.sendAlone()) return;
     this.worker ??= this.start();
     if (this.sent.length === 0) this.worker.ref();
+    pulse.begin();
     this.sent.push(this.callers);
     this.worker.postMessage(this.calls, this.bytes);
     [this.calls, this.callers, this.bytes] = [[], [], []];
@@ -136,6 +135,7 @@ class CallThread {
   }
 
   private answered(answers: readonly Said[]): void {
+    pulse.end();
     const callers = this.sent.shift() ?? [];
     if (this.calls.length > 0) this.sendSoon();
     // Only who waits for something keeps the process from ending.
