@@ -30,7 +30,7 @@ export interface BackupLimits {
 
 const SETTLE_STEP_MS = 20;
 /** Paths of one operation looked at at once. */
-const PARALLEL = 8;
+const PARALLEL = 16;
 
 /** A record has room for so many bytes of each content; what is larger becomes an object. */
 export const inlineBytesOf = (

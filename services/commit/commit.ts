@@ -49,30 +49,24 @@ export class Commit {
       throw error;
     }
     await this.decide(lease, base, verified);
-    // The change is the head now, whatever else fails. A file alone is published, and is looked at while its baton is
-    // passed on; of several each is first to be published.
-    const alone = verified.files[0]?.live ? [this.remember(operation.id, verified.files[0], attempt.published)] : [];
-    const [finished, ...looked] = await Promise.allSettled([attempt.finish(), ...alone]);
-    if (finished.status === "rejected") {
+    // The change is the head now, whatever else fails.
+    try {
+      await attempt.finish();
+    } catch (error) {
       lease.settled("DECIDED");
-      throw finished.reason;
+      throw error;
     }
     lease.settled("COMMITTED");
     lease.committed();
-    if (alone.length === 0) await Promise.all(verified.files.map((file) => file && this.remember(operation.id, file)));
-    for (const each of looked) if (each.status === "rejected") throw each.reason;
+    for (const [part, file] of verified.files.entries())
+      if (file) this.remember(file, operation.id, attempt.published[part]);
     return { operation: operation.id, requestId: operation.requestId, record, replayed: false };
   }
 
   /** Unless somebody outside has written into it since: that must be noticed by who looks next. */
-  private async remember(
-    operation: OperationId,
-    { base, handle, content, mtimeNs }: StagedFile,
-    published?: Stat,
-  ): Promise<void> {
-    const stats = published ?? (await handle.stat());
-    if (stats.mtimeNs === mtimeNs && stats.sizeBytes === content.sizeBytes)
-      this.heads.remember(base.intent.path, operation, stats);
+  private remember({ base, content, mtimeNs }: StagedFile, operation: OperationId, published?: Stat): void {
+    if (published?.mtimeNs === mtimeNs && published.sizeBytes === content.sizeBytes)
+      this.heads.remember(base.intent.path, operation, published);
   }
 
   private async decide(lease: Lease, base: Base, verified: Verified): Promise<void> {

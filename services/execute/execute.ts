@@ -14,7 +14,7 @@ import { type Given, give } from "./given.js";
 import type { Staged, StagedFile } from "./staged.js";
 
 /** Files of one operation filled at once: each holds a chunk or two. */
-const PARALLEL = 8;
+const PARALLEL = 16;
 /** What a new file gets when nobody says otherwise. */
 const MODE_DEFAULT = 0o644;
 

@@ -32,7 +32,7 @@ export interface Part {
 }
 
 /** Paths of one operation that are prepared at once. */
-const PARALLEL = 8;
+const PARALLEL = 16;
 const TAKE_ATTEMPTS_MAX = 1000;
 const DIRECTORY_ATTEMPTS_MAX = 16;
 const LEAVES = { file: writeLeaf, directory: directoryLeaf, nothing: deleteLeaf };
@@ -62,8 +62,8 @@ export class Attempt implements AsyncDisposable {
   fencedByRival = false;
   /** Whether the decision was seen to go through. */
   decided = false;
-  /** What the only file was right after it was published; undefined where nobody looked. */
-  published: Stat | undefined;
+  /** What the files were right after they were published, by index of the part; none where nobody looked. */
+  readonly published: (Stat | undefined)[] = [];
   /** The only live file as it was right after its baton was taken; undefined where it has to be looked for. */
   private found: { readonly live: LiveName; readonly stat: Stat | undefined } | undefined;
   private isPassedOn = false;
@@ -246,7 +246,7 @@ export class Attempt implements AsyncDisposable {
     ]);
     if (published.status === "rejected") throw published.reason;
     if (looked.status === "rejected") return;
-    this.published = looked.value;
+    this.published[0] = looked.value;
     this.allBatons.moved(next, renamed);
     this.isPassedOn = true;
   }
@@ -289,12 +289,20 @@ export class Attempt implements AsyncDisposable {
     const failures = this.asDirectory ? await this.settler.publishAll(this.operation) : new Map<FilePath, unknown>();
     const published = this.parts.filter(({ path }) => !failures.has(path));
     await Promise.all([
+      this.look(),
       ...(this.isPassedOn ? [] : published).map(({ path }) =>
         this.passOn(path, (baton) => ({ ...baton, last: this.operation })),
       ),
       ...this.checks.map((path) => this.passOn(path, passedBack)),
     ]);
     for (const failure of failures.values()) throw failure;
+  }
+
+  /** Beside the batons. One that fails only makes whoever comes next look closer. */
+  private async look(): Promise<void> {
+    const looks = this.files.map((file, part) => this.published[part] ?? file?.stat());
+    for (const [part, look] of (await Promise.allSettled(looks)).entries())
+      if (look.status === "fulfilled") this.published[part] = look.value;
   }
 
   private passOn(path: FilePath, next: (baton: Baton) => Baton): Promise<boolean> {

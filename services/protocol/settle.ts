@@ -17,7 +17,7 @@ import {
 } from "./names.js";
 
 /** Files of one operation published at once. */
-const PARALLEL = 8;
+const PARALLEL = 16;
 
 /**
  * What became of another's operation. `STOPPED`: it never decided and never can. `CLOSED`: its incarnation is over
