@@ -84,6 +84,14 @@ async function write(
   );
   try {
     await attempt.enter(NEVER);
+    const held = attempt.takeFound();
+    if (held) {
+      await using live = held.live;
+      const now = await volume.stat(live);
+      // Only whoever has stopped us publishes now.
+      if (now?.inode !== held.stat?.inode)
+        assert(!(await attempt.stillStaged()), `${operation} holds ${target}, and found what was there before`);
+    }
     for (const each of checks) shared.looked.set(operation, { target: each, last: attempt.batonOf(each).last });
     const changes: PathChange[] = [];
     for (const [at, each] of targets.entries()) {
