@@ -15,7 +15,7 @@ export const SUITES = {
     env: { SAFEFILE_TEST_CUTS: "3", SAFEFILE_TEST_FILE_SYSTEMS: "ext4", SAFEFILE_TEST_CHECKPOINTS_MS: "3600000" },
     needsDisk: true,
   },
-  interleavings: { file: "test/protocol/interleaving.test.js", env: { SAFEFILE_TEST_INTERLEAVINGS: "20" } },
+  interleavings: { file: "test/protocol/interleaving.test.js", env: { SAFEFILE_TEST_INTERLEAVINGS: "40" } },
   contended: {
     file: "test/crash/contended.test.js",
     env: { SAFEFILE_TEST_COMMITS: "100" },
@@ -88,6 +88,34 @@ export const PLANTS: readonly Plant[] = [
             await this.open.writeAll(buffers, this.offset);`,
     suite: "cuts",
     says: LOST,
+  },
+  {
+    name: "the live file is found before its baton is taken",
+    file: "services/protocol/attempt.js",
+    text: `const [created, renamed, found] = await this.volume.inOrder([
+            () => this.volume.create(this.name),
+            () => this.allBatons.rename(seen, next),
+            () => this.volume.find(part.path),`,
+    planted: `const [created, found, renamed] = await this.volume.inOrder([
+            () => this.volume.create(this.name),
+            () => this.volume.find(part.path),
+            () => this.allBatons.rename(seen, next),`,
+    suite: "interleavings",
+    says: /seed \d+/,
+  },
+  {
+    name: "a baton is passed on before its file is published",
+    file: "services/protocol/attempt.js",
+    text: `const [published, looked, renamed] = await this.volume.inOrder([
+            () => this.volume.rename(this.name, live),
+            () => this.files[0].stat(),
+            () => this.allBatons.rename(baton, next),`,
+    planted: `const [renamed, looked, published] = await this.volume.inOrder([
+            () => this.allBatons.rename(baton, next),
+            () => this.files[0].stat(),
+            () => this.volume.rename(this.name, live),`,
+    suite: "interleavings",
+    says: /seed \d+/,
   },
   {
     name: "a rival is looked at instead of fenced",
