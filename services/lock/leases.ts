@@ -36,6 +36,8 @@ export interface LeaseRequest {
   readonly owner: Omit<Owner, "sinceMs" | "incarnation">;
   /** Holds what is in the way of this one, and covers it. */
   readonly under?: LeaseId | "";
+  /** Called when the lock servers are asked for the first time: what is asked elsewhere at the same time costs no wait. */
+  readonly onAsking?: () => void;
 }
 
 /** Leases of an operation, or of whoever goes through several. They give order and deadlines; safety never depends on them. */
@@ -213,13 +215,16 @@ export class Leases {
   }
 
   /** Asks the servers once. */
-  private async ask(waiter: Waiter, { path, waitMs }: LeaseRequest): Promise<Held | undefined> {
+  private async ask(waiter: Waiter, { path, waitMs, onAsking }: LeaseRequest): Promise<Held | undefined> {
     const { entry } = waiter;
     this.lines.yieldTo(entry);
-    if (!waiter.hasAsked) this.askers += 1;
+    const isFirst = !waiter.hasAsked;
+    if (isFirst) this.askers += 1;
     waiter.hasAsked = true;
     const queuedMs = waitMs > 0 ? queueMs({ ...this.limits, wakeUpMsMax: this.lookMs }) : 0;
-    const vote = await this.quorum.acquire(entry, queuedMs);
+    const asked = this.quorum.acquire(entry, queuedMs);
+    if (isFirst) onAsking?.();
+    const vote = await asked;
     if (vote.is === "granted") return this.hold(waiter, vote, path);
     if (vote.is === "silent") throw new LockUnavailableError({ path }, vote.error);
     if (vote.is === "lost") throw new LockLostError({ path });
