@@ -111,8 +111,6 @@ export class Leases {
   private askers = 0;
   /** Through whom it holds and waits, for people. */
   incarnation = "";
-  /** Given back, but the servers have not said so yet. */
-  private releasing = 0;
 
   constructor(
     urls: readonly string[],
@@ -260,7 +258,7 @@ export class Leases {
     // Handed to it while the servers granted it another one.
     if (handed && handed !== held) this.giveBack(handed);
     const isKept = held.entry.id !== entry.id;
-    if (isKept && hasAsked) this.tell(this.quorum.release(entry.id, entry.targets, "leaves"));
+    if (isKept && hasAsked) void this.quorum.release(entry.id, entry.targets, "leaves");
     // Within a replica it is passed on by whoever used it last.
     const waitedFor = (isKept && hasSlept ? held.user : undefined) ?? waiter.waitedFor;
     held.user = entry.owner;
@@ -300,21 +298,12 @@ export class Leases {
     const { entry, handed, hasAsked } = waiter;
     if (path && handed) this.lines.pass(path, handed);
     else if (path) this.lines.leave(path, waiter, undefined);
-    if (hasAsked) this.tell(this.quorum.release(entry.id, entry.targets, endOf(waiter)));
+    if (hasAsked) void this.quorum.release(entry.id, entry.targets, endOf(waiter));
   }
 
   private giveBack(held: Held): void {
     this.held.delete(held.entry.id);
-    this.tell(held.release());
-  }
-
-  private tell(work: Promise<unknown>): void {
-    this.releasing += 1;
-    work
-      .catch(() => undefined)
-      .finally(() => {
-        this.releasing -= 1;
-      });
+    void held.release();
   }
 
   private want(id: LeaseId, rank: number): void {
@@ -344,7 +333,7 @@ export class Leases {
   /** Waits until the servers have taken back what was released, or `signal` ends the wait. Gives back what is kept. */
   async settled(signal: AbortSignal): Promise<void> {
     this.lines.clear();
-    while (this.held.size + this.releasing > 0 && !signal.aborted)
+    while ((this.held.size > 0 || this.quorum.isReleasing) && !signal.aborted)
       await new Promise((resolve) => setTimeout(resolve, SETTLE_STEP_MS));
   }
 

@@ -52,10 +52,10 @@ local function members(path, from, to, matters)
 end
 
 -- Whoever is met by nobody else: a few lines of one path, another one each time.
-local function sweep()
+local function sweep(times)
   local count = redis.call('ZCARD', P .. 'n')
   if count == 0 then return end
-  local at = tonumber(time[2]) % count
+  local at = (tonumber(time[2]) + times) % count
   local path = redis.call('ZRANGE', P .. 'n', at, at)[1]
   for _, member in ipairs(redis.call('ZRANGE', P .. 'p:' .. path, 0, 15)) do
     if not lives(string.sub(member, 3)) then strike(path, member) end
@@ -251,22 +251,36 @@ if verb == 'mend' then
   return { 1, now }
 end
 
-if verb == 'yield' or verb == 'release' then
-  local id, kind = ARGV[2], ARGV[3]
-  local line = redis.call('GET', P .. 'i:' .. id)
-  local targets = cjson.decode(ARGV[4])
-  if verb == 'release' then
+-- Forgets all of them: id, why and targets of each.
+if verb == 'release' then
+  local count, free = 0, {}
+  for at = 2, #ARGV, 3 do
+    local id, why, targets = ARGV[at], ARGV[at + 1], cjson.decode(ARGV[at + 2])
+    local line = redis.call('GET', P .. 'i:' .. id)
     redis.call('DEL', P .. 'i:' .. id)
     redis.call('SREM', P .. 'parties', id)
-    for _, target in ipairs(targets) do strike(target[1], target[3] .. target[2] .. id) end
-    if line then told(kind, id, string.sub(line, 2)) end
-    wake(targets)
-    sweep()
-  elseif line and string.sub(line, 1, 1) == 'h' then
+    for _, target in ipairs(targets) do
+      strike(target[1], target[3] .. target[2] .. id)
+      free[#free + 1] = target
+    end
+    if line then
+      count = count + 1
+      told(why, id, string.sub(line, 2))
+    end
+    sweep(at)
+  end
+  wake(free)
+  return { count, now }
+end
+
+if verb == 'yield' then
+  local id, waitMs = ARGV[2], ARGV[3]
+  local line = redis.call('GET', P .. 'i:' .. id)
+  if line and string.sub(line, 1, 1) == 'h' then
     local entry = cjson.decode(string.sub(line, 2))
     put(entry.t, id, entry.r)
     redis.call('SETRANGE', P .. 'i:' .. id, 0, 'w')
-    redis.call('PEXPIRE', P .. 'i:' .. id, ARGV[5])
+    redis.call('PEXPIRE', P .. 'i:' .. id, waitMs)
     told('waits', id, string.sub(line, 2))
     wake(entry.t)
   end

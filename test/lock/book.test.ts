@@ -102,11 +102,10 @@ class Story {
     const ms = this.random.chance(0.12) ? SHORT_MS : this.random.of(LONG_MS);
     const [id, entry] = this.somebody();
     const text = textOf(entry);
-    const tuples = JSON.stringify(tuplesOf(entry.targets));
     const draw = this.random.below(100);
     if (draw < 45) await this.acquire(id, entry, ms);
-    else if (draw < 65) await this.same("release", id, "releases", tuples, 0);
-    else if (draw < 73) await this.same("yield", id, "ends", tuples, ms);
+    else if (draw < 65) await this.release();
+    else if (draw < 73) await this.same("yield", id, ms);
     else if (draw < 81) await this.same("renew", id, ms);
     else if (draw < 86) await this.same("mend", this.life, id, text, ms);
     else if (draw < 91) await this.same("look", id);
@@ -120,6 +119,15 @@ class Story {
       await this.bless();
     }
     if (ms === SHORT_MS) await sleep(OVER_MS);
+  }
+
+  /** One or several, perhaps the same one twice. */
+  private async release(): Promise<void> {
+    const told = Array.from({ length: 1 + this.random.below(3) }, () => {
+      const [id, { targets }] = this.somebody();
+      return [id, "releases", JSON.stringify(tuplesOf(targets))];
+    });
+    await this.same("release", ...told.flat());
   }
 
   private async bless(): Promise<void> {
