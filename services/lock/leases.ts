@@ -9,9 +9,9 @@ import {
 } from "../errors/index.js";
 import type { LeaseId, OperationId } from "../model/operation.js";
 import type { FilePath } from "../model/path.js";
-import type { Entry, Owner } from "./entry.js";
+import { type Entry, type Owner, soloPath } from "./entry.js";
 import { Held } from "./held.js";
-import { Lines, soloPath } from "./lines.js";
+import { Lines } from "./lines.js";
 import { type EndOf, type Granted, Quorum } from "./quorum.js";
 import { LockServer, type Safety, type ServerLimits } from "./server.js";
 import { normalised, type Target } from "./target.js";

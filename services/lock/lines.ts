@@ -144,10 +144,3 @@ export class Lines {
     for (const [path, line] of [...this.lines]) this.drop(path, line);
   }
 }
-
-/** The path of an entry that is for one path alone, exclusively, and for nobody in particular. */
-export function soloPath({ targets, under, owner }: Entry): FilePath | undefined {
-  const [only] = targets;
-  if (!only || targets.length > 1 || under !== "" || owner.party !== "") return undefined;
-  return only.scope === "path" && only.mode === "exclusive" ? (only.path as FilePath) : undefined;
-}

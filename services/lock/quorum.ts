@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { Redis } from "ioredis";
 import Redlock, { type Lock } from "redlock";
 import type { LeaseId } from "../model/operation.js";
-import type { Entry } from "./entry.js";
+import { type Entry, soloPath } from "./entry.js";
 import { type Line, type LockServer, parseLine, type Reply, textOf, tuplesOf } from "./server.js";
 import type { Target } from "./target.js";
 
@@ -62,6 +62,8 @@ const toldOf = (id: LeaseId, why: EndOf | "ends", targets: readonly Target[]): [
 
 interface Asking {
   readonly entry: Entry;
+  /** As the book keeps it; not needed for a renewal. */
+  readonly text: string;
   readonly waitMs: number;
   readonly replies: Reply[];
   /** Those that put nothing down, so that nothing has to be taken back there. */
@@ -110,7 +112,7 @@ export class Quorum {
   async acquire(entry: Entry, waitMs: number): Promise<Vote> {
     this.tellLeaving();
     const askedMs = performance.now();
-    const asking: Asking = { entry, waitMs, replies: [], without: new Set() };
+    const asking: Asking = { entry, text: textOf(entry), waitMs, replies: [], without: new Set() };
     this.asking.set(entry.id, asking);
     try {
       const lock = await this.redlock.acquire([entry.id], this.termMs, { retryCount: 0 });
@@ -143,7 +145,7 @@ export class Quorum {
    */
   async renew(entry: Entry, lock: Lock): Promise<Renewed> {
     const askedMs = performance.now();
-    const asking: Asking = { entry, waitMs: 0, replies: [], without: new Set() };
+    const asking: Asking = { entry, text: "", waitMs: 0, replies: [], without: new Set() };
     this.asking.set(entry.id, asking);
     try {
       lock.expiration = Number.POSITIVE_INFINITY; // by the wall clock; ours is the monotonic one
@@ -194,7 +196,7 @@ export class Quorum {
     if (verb === "acquire" && !server.isVoting) without.add(server);
     const reply =
       verb === "acquire"
-        ? await server.ask("acquire", id, textOf(entry), this.termMs, waitMs)
+        ? await server.ask("acquire", id, asking.text, this.termMs, waitMs, soloPath(entry) ?? "")
         : await server.ask("renew", id, this.termMs);
     replies.push(reply);
     if (reply[0] !== 1) without.add(server);

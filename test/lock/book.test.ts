@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
-import type { Entry } from "../../services/lock/entry.js";
+import { type Entry, soloPath } from "../../services/lock/entry.js";
 import { BOOK } from "../../services/lock/script.js";
 import { parseLine, type Reply, textOf, tuplesOf } from "../../services/lock/server.js";
 import { conflict, normalised, type Target } from "../../services/lock/target.js";
@@ -141,7 +141,10 @@ class Story {
     const blockers = this.blockers(entry);
     const isUnderNothing =
       entry.under !== "" && !this.lines.some((line) => line.entry.id === entry.under && line.state === "holding");
-    const [real, fake] = await this.twins.run("acquire", this.life, id, textOf(entry), this.random.of(LONG_MS), waitMs);
+    const [text, termMs] = [textOf(entry), this.random.of(LONG_MS)];
+    // Who says that it wants a path alone may be answered without a closer look.
+    const solo = this.random.chance(0.8) ? (soloPath(entry) ?? "") : "";
+    const [real, fake] = await this.twins.run("acquire", this.life, id, text, termMs, waitMs, solo);
     assert.equal(real[0], fake[0]);
     assert.equal(real[0], isUnderNothing ? -2 : blockers.length === 0 ? 1 : 0);
     if (real[0] === 1) this.near(real, fake);
