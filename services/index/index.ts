@@ -1,13 +1,13 @@
-import { createHash } from "node:crypto";
 import { Redis, type RedisOptions } from "ioredis";
 import { IndexUnavailableError } from "../errors/index.js";
 import { type IncarnationId, isOperationId, type OperationId } from "../model/operation.js";
 import { type FilePath, pathHash } from "../model/path.js";
-import type { OperationRecord } from "../model/record.js";
+import type { OperationRecord, PathChange } from "../model/record.js";
 import { Gathering } from "../redis/gathering.js";
 import { ChangesReader, ChangesTail, runOf } from "./changes.js";
 import { entriesOf } from "./entries.js";
 import { packOperation, unpackOperation } from "./entry.js";
+import { ANNOUNCE, END_REBUILD, LOOK_UP, RENEW_REBUILD, type Script } from "./scripts.js";
 
 /** What the index says before a change, to be believed only as far as the volume agrees. */
 export interface Known {
@@ -24,56 +24,10 @@ export interface IndexLimits {
   readonly changesKeptMax: number;
 }
 
-// The head only moves forward, so late writers and a rebuild may come in any order. A change enters the log when its
-// revision is first indexed, in the same step: whatever of the two Redis forgets, it forgets the other, too. Numbers
-// in the log are dense, so that a reader sees what is missing; a new log starts at a time, beyond the old one's end.
-const APPLY = `
-local keptMax = tonumber(ARGV[4])
-if keptMax > 0 and redis.call('HGET', KEYS[1], ARGV[2]) ~= ARGV[#ARGV] then
-  local last = redis.call('XREVRANGE', KEYS[3], '+', '-', 'COUNT', 1)
-  local number
-  if last[1] then
-    number = tonumber(string.match(last[1][1], '^%d+')) + 1
-  else
-    local time = redis.call('TIME')
-    number = tonumber(time[1]) * 1000000 + tonumber(time[2])
-  end
-  redis.call('XADD', KEYS[3], 'MAXLEN', '~', keptMax, string.format('%.0f-0', number),
-    'p', ARGV[1], 'r', ARGV[2], 'o', ARGV[3])
-end
-for i = 5, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
-local head = redis.call('HGET', KEYS[1], 'h')
-if not head or tonumber(string.match(head, '^%d+')) < tonumber(ARGV[2]) then
-  redis.call('HSET', KEYS[1], 'h', ARGV[2] .. ' ' .. ARGV[3], 'p', ARGV[1])
-end
-redis.call('ZADD', KEYS[2], 0, ARGV[1])
-return 1`;
-
-// Fewer batches than expected say that Redis went back, and forgot records with them: then the watermark stays until
-// all that lies above it is indexed again.
-const SET_WATERMARK = `
-local batches = tonumber(redis.call('HGET', KEYS[1], ARGV[1] .. ' batches') or '0')
-local watermark = tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or '0')
-if batches < tonumber(ARGV[2]) then return watermark end
-if batches < tonumber(ARGV[3]) then redis.call('HSET', KEYS[1], ARGV[1] .. ' batches', ARGV[3]) end
-if watermark < tonumber(ARGV[4]) then redis.call('HSET', KEYS[1], ARGV[1], ARGV[4]) end
-return -1`;
-
-const RENEW_REBUILD = `
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-return redis.call('PEXPIRE', KEYS[1], ARGV[2])`;
-
-const END_REBUILD = `
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-redis.call('DEL', KEYS[1], KEYS[3])
-local time = redis.call('TIME')
-redis.call('XADD', KEYS[3], string.format('%.0f-0', tonumber(time[1]) * 1000000 + tonumber(time[2])), 'b', ARGV[2])
-redis.call('SET', KEYS[2], ARGV[2])
-return 1`;
-
-const APPLY_SHA1 = createHash("sha1").update(APPLY).digest("hex");
 const isMissingScript = (error: unknown): boolean => error instanceof Error && error.message.startsWith("NOSCRIPT");
 
+/** Changes announced in one piece: Redis serves nobody else meanwhile. */
+const ANNOUNCED_MAX = 256;
 const DELETE_BATCH = 1000;
 
 /** How far the journal of `incarnation` is indexed. */
@@ -85,6 +39,8 @@ export interface Watermark {
   /** 0 leaves it where it is. */
   readonly sequence: number;
 }
+
+const NO_WATERMARK = { incarnation: "", expected: 0, batch: 0, sequence: 0 };
 
 /**
  * The only door to Redis metadata. Per path one hash: `h` head, `p` path, and for each revision the
@@ -140,13 +96,15 @@ export class Index {
     }
   }
 
-  private pipelined(pipeline: ReturnType<Redis["pipeline"]>): Promise<unknown[]> {
+  private carryOut(script: Script, ...args: (string | number | Buffer)[]): Promise<unknown> {
     this.gathering.begin();
     return this.ask(async () => {
-      const results = (await pipeline.exec()) ?? [];
-      const failed = results.find(([error]) => error);
-      if (failed) throw failed[0];
-      return results.map(([, value]) => value);
+      try {
+        return await this.redis.evalsha(script.sha1, 1, this.prefix, ...args);
+      } catch (error) {
+        if (!isMissingScript(error)) throw error;
+        return await this.redis.eval(script.text, 1, this.prefix, ...args);
+      }
     });
   }
 
@@ -158,13 +116,8 @@ export class Index {
 
   /** One round trip before a change. Throws INDEX_UNAVAILABLE while the index is missing or being rebuilt. */
   async lookUp(requestId: string, paths: readonly FilePath[]): Promise<Known> {
-    // Heads before request ids, which are written the other way round: a head seen here has its request id below.
-    const pipeline = this.redis.pipeline();
-    for (const path of paths) pipeline.hget(this.key(`f:${pathHash(path)}`), "h");
-    pipeline.mget(this.key(`r:${requestId}`), this.key("ready"));
-    const answers = await this.pipelined(pipeline);
-    const [earlier, ready] = answers.pop() as [string | null, string | null];
-    const heads = answers as (string | null)[];
+    const hashes = paths.map((path) => pathHash(path));
+    const [ready, earlier, ...heads] = (await this.carryOut(LOOK_UP, requestId, ...hashes)) as (string | null)[];
     if (!ready) {
       this.onMissing();
       throw new IndexUnavailableError();
@@ -185,63 +138,43 @@ export class Index {
    * returns the watermark, which was left where it is.
    */
   async apply(records: readonly OperationRecord[], watermark?: Watermark): Promise<number | undefined> {
-    const { connections } = this;
-    if (records.length > 0) await this.fill(records, this.limits.changesKeptMax);
-    if (!watermark) return undefined;
-    // Another connection may lead to a Redis that has restarted, and forgotten what was just written.
-    if (this.connections !== connections) throw new IndexUnavailableError();
-    // After all of them succeeded: commands sent together do not stop at the first that fails.
-    const { incarnation, expected, batch, sequence } = watermark;
-    const key = this.key("watermarks");
-    const stands = await this.ask(() => this.redis.eval(SET_WATERMARK, 1, key, incarnation, expected, batch, sequence));
-    return (stands as number) >= 0 ? (stands as number) : undefined;
+    const stands = await this.announce(records, this.limits.changesKeptMax, watermark);
+    return stands >= 0 ? stands : undefined;
   }
 
   /** As `apply`, for a rebuild: watchers are told of it as a whole, when it ends. */
   async reapply(records: readonly OperationRecord[]): Promise<void> {
-    await this.fill(records, 0);
+    await this.announce(records, 0, undefined);
   }
 
-  /** May be carried out in part, and then once more. */
-  private async fill(records: readonly OperationRecord[], changesKeptMax: number): Promise<void> {
-    try {
-      await this.pipelined(this.filling(records, changesKeptMax, ["evalsha", APPLY_SHA1]));
-    } catch (error) {
-      if (!(error instanceof IndexUnavailableError && isMissingScript(error.cause))) throw error;
-      await this.pipelined(this.filling(records, changesKeptMax, ["eval", APPLY]));
-    }
-  }
-
-  private filling(
+  /** Many changes go in several pieces, the watermark with the last. May be carried out in part, and then once more. */
+  private async announce(
     records: readonly OperationRecord[],
     changesKeptMax: number,
-    [command, script]: [command: "eval" | "evalsha", script: string],
-  ): ReturnType<Redis["pipeline"]> {
-    const pipeline = this.redis.pipeline();
-    for (const record of records) {
-      const expiresAtMs = record.timeMs + this.limits.requestIdKeepMs;
-      pipeline.set(this.key(`r:${record.requestId}`), record.operation, "PXAT", expiresAtMs);
-    }
-    const changes = records.flatMap((record) => record.changes.map((change) => ({ record, change })));
+    watermark: Watermark | undefined,
+  ): Promise<number> {
+    const { connections } = this;
+    const { requestIdKeepMs } = this.limits;
+    const requests = records.map(({ requestId, operation, timeMs }) => [
+      requestId,
+      operation,
+      timeMs + requestIdKeepMs,
+    ]);
     // Oldest first on each path, whatever the clocks of those who made them say: watchers get them in this order.
-    for (const { record, change } of changes.sort((left, right) => left.change.revision - right.change.revision)) {
-      const made = packOperation(record.operation);
-      const fields = entriesOf(record, change).flatMap(({ revision }) => [String(revision), made]);
-      pipeline.call(
-        command,
-        script,
-        3,
-        this.key(`f:${pathHash(change.path)}`),
-        this.key("paths"),
-        this.key("changes"),
-        change.path,
-        change.revision,
-        record.operation,
-        changesKeptMax,
-        ...fields,
-      );
+    const changes = records
+      .flatMap((record) => record.changes.map((change) => ({ record, change })))
+      .sort((left, right) => left.change.revision - right.change.revision)
+      .map(({ record, change }) => announced(record, change));
+    for (;;) {
+      const piece = changes.splice(0, ANNOUNCED_MAX);
+      const isLast = changes.length === 0;
+      const { incarnation, expected, batch, sequence } = (isLast && watermark) || NO_WATERMARK;
+      const told = [changesKeptMax, incarnation, expected, batch, sequence, requests.length];
+      const stands = await this.carryOut(ANNOUNCE, ...told, ...requests.splice(0).flat(), ...piece.flat());
+      if (isLast) return stands as number;
+      // Another connection may lead to a Redis that has restarted, and forgotten what was just written.
+      if (this.connections !== connections) throw new IndexUnavailableError();
     }
-    return pipeline;
   }
 
   /** Reads the log of changes without waiting. */
@@ -319,14 +252,12 @@ export class Index {
 
   /** Goes on being the one who rebuilds; false when that was lost, with everything written so far. */
   async renewRebuild(claim: string, ms: number): Promise<boolean> {
-    return (await this.ask(() => this.redis.eval(RENEW_REBUILD, 1, this.key("rebuilding"), claim, ms))) === 1;
+    return (await this.carryOut(RENEW_REBUILD, claim, ms)) === 1;
   }
 
   /** Lets changes in again; false when the claim was lost, by a flush for one, and the rebuild has to start over. */
   async endRebuild(claim: string): Promise<boolean> {
-    const keys = [this.key("rebuilding"), this.key("ready"), this.key("changes")] as const;
-    const built = `${claim}/${await this.run()}`;
-    return (await this.ask(() => this.redis.eval(END_REBUILD, 3, ...keys, claim, built))) === 1;
+    return (await this.carryOut(END_REBUILD, claim, `${claim}/${await this.run()}`)) === 1;
   }
 
   /** Forgets all revisions; until `endRebuild`, changes are refused. */
@@ -357,4 +288,11 @@ export class Index {
     this.redis.on("error", () => undefined);
     this.redis.disconnect();
   }
+}
+
+/** A change as the script that announces it takes it. */
+function announced(record: OperationRecord, change: PathChange): (string | number | Buffer)[] {
+  const { operation } = record;
+  const first = entriesOf(record, change)[0]?.revision ?? change.revision;
+  return [pathHash(change.path), change.path, first, change.revision, operation, packOperation(operation)];
 }

@@ -1,4 +1,5 @@
 import type { LeaseId } from "../model/operation.js";
+import type { FilePath } from "../model/path.js";
 import type { Target } from "./target.js";
 
 /**
@@ -38,3 +39,10 @@ export interface Entry {
 }
 
 export type State = "holding" | "waiting";
+
+/** The path of an entry that is for one path alone, exclusively, and for nobody in particular. */
+export function soloPath({ targets, under, owner }: Entry): FilePath | undefined {
+  const [only] = targets;
+  if (!only || targets.length > 1 || under !== "" || owner.party !== "") return undefined;
+  return only.scope === "path" && only.mode === "exclusive" ? (only.path as FilePath) : undefined;
+}

@@ -93,9 +93,9 @@ export class Held {
   }
 
   /** Gives it back. Not waited for by callers: the next holder is safe without it, and the term ends it at the latest. */
-  async release(): Promise<void> {
+  release(): Promise<boolean> {
     this.isOver = true;
     clearTimeout(this.timer);
-    await this.quorum.release(this.entry.id, this.entry.targets, "releases");
+    return this.quorum.release(this.entry.id, this.entry.targets, "releases");
   }
 }

@@ -9,9 +9,9 @@ import {
 } from "../errors/index.js";
 import type { LeaseId, OperationId } from "../model/operation.js";
 import type { FilePath } from "../model/path.js";
-import type { Entry, Owner } from "./entry.js";
+import { type Entry, type Owner, soloPath } from "./entry.js";
 import { Held } from "./held.js";
-import { Lines, soloPath } from "./lines.js";
+import { Lines } from "./lines.js";
 import { type EndOf, type Granted, Quorum } from "./quorum.js";
 import { LockServer, type Safety, type ServerLimits } from "./server.js";
 import { normalised, type Target } from "./target.js";
@@ -36,6 +36,8 @@ export interface LeaseRequest {
   readonly owner: Omit<Owner, "sinceMs" | "incarnation">;
   /** Holds what is in the way of this one, and covers it. */
   readonly under?: LeaseId | "";
+  /** Called when the lock servers are asked for the first time: what is asked elsewhere at the same time costs no wait. */
+  readonly onAsking?: () => void;
 }
 
 /** Leases of an operation, or of whoever goes through several. They give order and deadlines; safety never depends on them. */
@@ -109,8 +111,6 @@ export class Leases {
   private askers = 0;
   /** Through whom it holds and waits, for people. */
   incarnation = "";
-  /** Given back, but the servers have not said so yet. */
-  private releasing = 0;
 
   constructor(
     urls: readonly string[],
@@ -213,13 +213,16 @@ export class Leases {
   }
 
   /** Asks the servers once. */
-  private async ask(waiter: Waiter, { path, waitMs }: LeaseRequest): Promise<Held | undefined> {
+  private async ask(waiter: Waiter, { path, waitMs, onAsking }: LeaseRequest): Promise<Held | undefined> {
     const { entry } = waiter;
     this.lines.yieldTo(entry);
-    if (!waiter.hasAsked) this.askers += 1;
+    const isFirst = !waiter.hasAsked;
+    if (isFirst) this.askers += 1;
     waiter.hasAsked = true;
     const queuedMs = waitMs > 0 ? queueMs({ ...this.limits, wakeUpMsMax: this.lookMs }) : 0;
-    const vote = await this.quorum.acquire(entry, queuedMs);
+    const asked = this.quorum.acquire(entry, queuedMs);
+    if (isFirst) onAsking?.();
+    const vote = await asked;
     if (vote.is === "granted") return this.hold(waiter, vote, path);
     if (vote.is === "silent") throw new LockUnavailableError({ path }, vote.error);
     if (vote.is === "lost") throw new LockLostError({ path });
@@ -255,7 +258,7 @@ export class Leases {
     // Handed to it while the servers granted it another one.
     if (handed && handed !== held) this.giveBack(handed);
     const isKept = held.entry.id !== entry.id;
-    if (isKept && hasAsked) this.tell(this.quorum.release(entry.id, entry.targets, "leaves"));
+    if (isKept && hasAsked) void this.quorum.release(entry.id, entry.targets, "leaves");
     // Within a replica it is passed on by whoever used it last.
     const waitedFor = (isKept && hasSlept ? held.user : undefined) ?? waiter.waitedFor;
     held.user = entry.owner;
@@ -295,21 +298,12 @@ export class Leases {
     const { entry, handed, hasAsked } = waiter;
     if (path && handed) this.lines.pass(path, handed);
     else if (path) this.lines.leave(path, waiter, undefined);
-    if (hasAsked) this.tell(this.quorum.release(entry.id, entry.targets, endOf(waiter)));
+    if (hasAsked) void this.quorum.release(entry.id, entry.targets, endOf(waiter));
   }
 
   private giveBack(held: Held): void {
     this.held.delete(held.entry.id);
-    this.tell(held.release());
-  }
-
-  private tell(work: Promise<unknown>): void {
-    this.releasing += 1;
-    work
-      .catch(() => undefined)
-      .finally(() => {
-        this.releasing -= 1;
-      });
+    void held.release();
   }
 
   private want(id: LeaseId, rank: number): void {
@@ -339,7 +333,7 @@ export class Leases {
   /** Waits until the servers have taken back what was released, or `signal` ends the wait. Gives back what is kept. */
   async settled(signal: AbortSignal): Promise<void> {
     this.lines.clear();
-    while (this.held.size + this.releasing > 0 && !signal.aborted)
+    while ((this.held.size > 0 || this.quorum.isReleasing) && !signal.aborted)
       await new Promise((resolve) => setTimeout(resolve, SETTLE_STEP_MS));
   }
 

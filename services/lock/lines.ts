@@ -8,9 +8,10 @@ import type { Waiter } from "./waiter.js";
 interface Line {
   readonly waiters: Waiter[];
   held: Held | undefined;
-  /** Set while nobody uses `held`: ends the time for which it is kept. */
-  idle: NodeJS.Timeout | undefined;
 }
+
+/** What part of its time a kept lease may be kept longer, so that many are given back together. */
+const LATE = 1 / 8;
 
 /**
  * Passes the lease of a path from one operation of this replica to the next, without asking the lock servers, as long
@@ -18,7 +19,9 @@ interface Line {
  */
 export class Lines {
   private readonly lines = new Map<FilePath, Line>();
-  private idle = 0;
+  /** Paths whose lease nobody uses, and until when it is kept: who comes first ends first. */
+  private readonly idle = new Map<FilePath, number>();
+  private sweeping: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly keepMs: number,
@@ -28,11 +31,11 @@ export class Lines {
 
   /** Puts it in order. It may ask, or use what is handed to it, when it is roused. */
   join(path: FilePath, waiter: Waiter): void {
-    const line = this.lines.get(path) ?? { waiters: [], held: undefined, idle: undefined };
+    const line = this.lines.get(path) ?? { waiters: [], held: undefined };
     this.lines.set(path, line);
     const at = line.waiters.findIndex((other) => waiter.entry.rank < other.entry.rank);
     line.waiters.splice(at === -1 ? line.waiters.length : at, 0, waiter);
-    if (!line.idle || !line.held) return;
+    if (!line.held || !this.idle.has(path)) return;
     // After a pause its timer may not have fired yet.
     if (line.held.remainingMs > 0) this.move(path, line, line.held);
     else this.drop(path, line);
@@ -63,13 +66,12 @@ export class Lines {
     }
     const [next] = line.waiters;
     const isWanted = held.wantedRank < (next?.entry.rank ?? Number.POSITIVE_INFINITY);
-    if (isWanted || held.remainingMs <= 0 || (!next && this.idle >= this.keptMax) || this.keepMs === 0) {
+    if (isWanted || held.remainingMs <= 0 || (!next && this.idle.size >= this.keptMax) || this.keepMs === 0) {
       line.held = undefined;
       this.giveBack(held);
     } else if (!next) {
-      this.idle += 1;
-      line.idle = setTimeout(() => this.drop(path, line), this.keepMs);
-      line.idle.unref();
+      this.idle.set(path, performance.now() + this.keepMs);
+      this.sweepIn(this.keepMs);
     }
     this.move(path, line, held);
   }
@@ -78,7 +80,7 @@ export class Lines {
   private move(path: FilePath, line: Line, free?: Held): void {
     const [first] = line.waiters;
     if (first && free && line.held === free) {
-      this.wakeUp(line);
+      this.idle.delete(path);
       line.waiters.shift();
       first.handed = free;
     }
@@ -86,18 +88,27 @@ export class Lines {
     if (line.waiters.length === 0 && !line.held) this.lines.delete(path);
   }
 
-  private wakeUp(line: Line): void {
-    if (line.idle === undefined) return;
-    clearTimeout(line.idle);
-    line.idle = undefined;
-    this.idle -= 1;
+  private sweepIn(ms: number): void {
+    this.sweeping ??= setTimeout(() => this.sweep(), ms + this.keepMs * LATE).unref();
+  }
+
+  /** Gives back, together, what has been kept long enough. */
+  private sweep(): void {
+    this.sweeping = undefined;
+    const nowMs = performance.now();
+    for (const [path, untilMs] of this.idle) {
+      if (untilMs > nowMs) {
+        this.sweepIn(untilMs - nowMs);
+        return;
+      }
+      this.drop(path, this.lines.get(path) as Line);
+    }
   }
 
   /** Gives back a lease that nobody uses. */
   private drop(path: FilePath, line: Line): void {
     const { held } = line;
-    if (!held || line.idle === undefined) return;
-    this.wakeUp(line);
+    if (!held || !this.idle.delete(path)) return;
     line.held = undefined;
     this.giveBack(held);
     this.move(path, line);
@@ -107,7 +118,7 @@ export class Lines {
   lose(path: FilePath, held: Held): void {
     const line = this.lines.get(path);
     if (line?.held !== held) return;
-    if (line.idle) this.drop(path, line);
+    if (this.idle.has(path)) this.drop(path, line);
     else {
       line.held = undefined;
       this.move(path, line);
@@ -122,7 +133,7 @@ export class Lines {
 
   /** Gives back what is kept and stands in the way of `entry`. */
   yieldTo(entry: Entry): void {
-    if (this.idle === 0) return;
+    if (this.idle.size === 0) return;
     for (const target of entry.targets) {
       if (target.scope === "path") this.want(target.path as FilePath);
       else for (const [path, line] of [...this.lines]) if (conflict(pathTarget(path), target)) this.drop(path, line);
@@ -132,11 +143,4 @@ export class Lines {
   clear(): void {
     for (const [path, line] of [...this.lines]) this.drop(path, line);
   }
-}
-
-/** The path of an entry that is for one path alone, exclusively, and for nobody in particular. */
-export function soloPath({ targets, under, owner }: Entry): FilePath | undefined {
-  const [only] = targets;
-  if (!only || targets.length > 1 || under !== "" || owner.party !== "") return undefined;
-  return only.scope === "path" && only.mode === "exclusive" ? (only.path as FilePath) : undefined;
 }

@@ -22,12 +22,18 @@ export class Lock {
 
   async run(plan: Plan): Promise<Lease> {
     const { operation } = plan;
-    const hold = operation.standing ? borrowed(operation.standing) : await this.acquire(operation);
+    let early: Promise<Known> | undefined;
+    const onAsking = (): void => {
+      early = this.ask(operation);
+    };
+    const hold = operation.standing ? borrowed(operation.standing) : await this.acquire(operation, onAsking);
     const attempt = this.begin(operation);
     try {
-      const looking = this.lookUp(operation, hold);
-      // After the lease, so that an index flushed meanwhile is noticed before anything is touched. With a lease that was
-      // here already the last change was just now, so it is not waited for yet.
+      // What was asked together with the lease is from before it: what was committed since is found from the batons back,
+      // request ids included, however much it is. After a wait it may be too much, so the index is asked again.
+      const looking = early && !hold.hasWaited && !hold.isKept ? early : this.lookUp(operation, hold);
+      // An index that is missing is noticed before anything is touched. With a lease that was here already the last change
+      // was just now, so it is not waited for yet.
       const known = hold.isKept ? undefined : await looking;
       const lease = new Lease(plan, hold, attempt, looking);
       return await this.enter(lease, known?.earlier !== undefined);
@@ -38,7 +44,7 @@ export class Lock {
     }
   }
 
-  private async acquire(operation: Operation): Promise<Hold> {
+  private async acquire(operation: Operation, onAsking: () => void): Promise<Hold> {
     const path = operation.intents[0]?.path ?? "";
     const { underLock } = operation;
     const lock = underLock === undefined ? undefined : await this.clientLocks.using(underLock, path);
@@ -54,7 +60,7 @@ export class Lock {
     };
     const { lockWaitMs: waitMs, signal } = operation;
     const under: LeaseId | "" = underLock ?? operation.under ?? "";
-    const request = { targets: targetsOf(operation), path, waitMs, signal, under, owner };
+    const request = { targets: targetsOf(operation), path, waitMs, signal, under, owner, onAsking };
     try {
       return await this.leases.acquire(request);
     } catch (error) {
@@ -66,11 +72,15 @@ export class Lock {
    * What the index knows of the request and its paths. Nothing has to be asked about a request that cannot have been made
    * before, under a lease that has seen the last change of its path.
    */
-  private lookUp({ requestId, isRepeatable, intents, checks }: Operation, { lastOperation }: Hold): Promise<Known> {
-    const paths = [...intents, ...checks].map(({ path }) => path);
-    const [only] = paths;
-    if (only && lastOperation && !isRepeatable)
+  private lookUp(operation: Operation, { lastOperation }: Hold): Promise<Known> {
+    const only = (operation.intents[0] ?? operation.checks[0])?.path;
+    if (only && lastOperation && !operation.isRepeatable)
       return Promise.resolve({ earlier: undefined, heads: new Map([[only, lastOperation]]) });
+    return this.ask(operation);
+  }
+
+  private ask({ requestId, intents, checks }: Operation): Promise<Known> {
+    const paths = [...intents, ...checks].map(({ path }) => path);
     const looking = this.index.lookUp(requestId, paths);
     looking.catch(() => undefined); // whoever needs it meets its failure
     return looking;

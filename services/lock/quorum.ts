@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { Redis } from "ioredis";
 import Redlock, { type Lock } from "redlock";
 import type { LeaseId } from "../model/operation.js";
-import type { Entry } from "./entry.js";
+import { type Entry, soloPath } from "./entry.js";
 import { type Line, type LockServer, parseLine, type Reply, textOf, tuplesOf } from "./server.js";
 import type { Target } from "./target.js";
 
@@ -44,8 +44,26 @@ export interface Renewed {
   readonly missing: Promise<readonly LockServer[]>;
 }
 
+/** Those whom the servers are to forget. */
+interface Leaving {
+  readonly told: string[];
+  readonly known: PromiseWithResolvers<boolean>;
+}
+
+/** Whom the servers are told to forget at once: they answer nobody else meanwhile. */
+const LEAVING_MAX = 64;
+
+/** As the book takes it. */
+const toldOf = (id: LeaseId, why: EndOf | "ends", targets: readonly Target[]): [string, string, string] => [
+  id,
+  why,
+  JSON.stringify(tuplesOf(targets)),
+];
+
 interface Asking {
   readonly entry: Entry;
+  /** As the book keeps it; not needed for a renewal. */
+  readonly text: string;
   readonly waitMs: number;
   readonly replies: Reply[];
   /** Those that put nothing down, so that nothing has to be taken back there. */
@@ -72,6 +90,8 @@ export class Quorum {
   readonly majority: number;
   private readonly redlock: Redlock;
   private readonly asking = new Map<string, Asking>();
+  private leaving: Leaving | undefined;
+  private tellings = 0;
 
   constructor(
     readonly servers: readonly LockServer[],
@@ -90,8 +110,9 @@ export class Quorum {
 
   /** Asks once. Where it is refused, it waits in the queue for `waitMs` from now on; 0 does not wait. */
   async acquire(entry: Entry, waitMs: number): Promise<Vote> {
+    this.tellLeaving();
     const askedMs = performance.now();
-    const asking: Asking = { entry, waitMs, replies: [], without: new Set() };
+    const asking: Asking = { entry, text: textOf(entry), waitMs, replies: [], without: new Set() };
     this.asking.set(entry.id, asking);
     try {
       const lock = await this.redlock.acquire([entry.id], this.termMs, { retryCount: 0 });
@@ -124,7 +145,7 @@ export class Quorum {
    */
   async renew(entry: Entry, lock: Lock): Promise<Renewed> {
     const askedMs = performance.now();
-    const asking: Asking = { entry, waitMs: 0, replies: [], without: new Set() };
+    const asking: Asking = { entry, text: "", waitMs: 0, replies: [], without: new Set() };
     this.asking.set(entry.id, asking);
     try {
       lock.expiration = Number.POSITIVE_INFINITY; // by the wall clock; ours is the monotonic one
@@ -165,26 +186,52 @@ export class Quorum {
     const { entry, waitMs, replies, without } = asking;
     if (verb === "release") {
       if (without.has(server)) return 1;
-      const back = waitMs > 0 ? "yield" : "release";
-      const [result] = await server.ask(back, id, "ends", JSON.stringify(tuplesOf(entry.targets)), waitMs);
+      const [result] =
+        waitMs > 0
+          ? await server.ask("yield", id, waitMs)
+          : await server.ask("release", ...toldOf(id, "ends", entry.targets));
       return result;
     }
     // Then it is not even sent, and what nobody answers would pile up.
     if (verb === "acquire" && !server.isVoting) without.add(server);
     const reply =
       verb === "acquire"
-        ? await server.ask("acquire", id, textOf(entry), this.termMs, waitMs)
+        ? await server.ask("acquire", id, asking.text, this.termMs, waitMs, soloPath(entry) ?? "")
         : await server.ask("renew", id, this.termMs);
     replies.push(reply);
     if (reply[0] !== 1) without.add(server);
     return reply[0] === 1 ? 1 : 0;
   }
 
-  /** Forgets `id` everywhere, whether it held or waited. Whether a majority knows by now. */
-  async release(id: LeaseId, targets: readonly Target[], why: EndOf): Promise<boolean> {
-    const text = JSON.stringify(tuplesOf(targets));
-    const answers = await Promise.allSettled(this.servers.map((server) => server.ask("release", id, why, text, 0)));
-    return answers.filter(({ status }) => status === "fulfilled").length >= this.majority;
+  /**
+   * Forgets `id` everywhere, whether it held or waited; those of one turn together, before anything else is asked. Whether
+   * a majority knows by now.
+   */
+  release(id: LeaseId, targets: readonly Target[], why: EndOf): Promise<boolean> {
+    if (!this.leaving) {
+      this.leaving = { told: [], known: Promise.withResolvers() };
+      queueMicrotask(() => this.tellLeaving());
+    }
+    const { told, known } = this.leaving;
+    told.push(...toldOf(id, why, targets));
+    if (told.length >= LEAVING_MAX * 3) this.tellLeaving();
+    return known.promise;
+  }
+
+  private tellLeaving(): void {
+    const { leaving } = this;
+    if (!leaving) return;
+    this.leaving = undefined;
+    this.tellings += 1;
+    void Promise.allSettled(this.servers.map((server) => server.ask("release", ...leaving.told))).then((answers) => {
+      this.tellings -= 1;
+      leaving.known.resolve(answers.filter(({ status }) => status === "fulfilled").length >= this.majority);
+    });
+  }
+
+  /** Whether something was released that the servers have not answered yet. */
+  get isReleasing(): boolean {
+    return this.leaving !== undefined || this.tellings > 0;
   }
 
   /** Resolves once a majority of the servers is so. */

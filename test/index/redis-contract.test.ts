@@ -88,6 +88,21 @@ async function check(t: TestContext, url: string, connect: Connect): Promise<voi
   assert.deepEqual(await index.paths("", "", 10), ["a", "b"]);
   assert.deepEqual(await index.paths("", "a", 10), ["b"]);
   assert.deepEqual(await index.paths("b", "", 10), ["b"]);
+
+  // More than Redis is told in one piece: the watermark comes with the last.
+  const many = Array.from({ length: 600 }, (_, at) => recordOf(10 + at, `many/${at}`, 1));
+  const mark = { incarnation: INCARNATION, expected: 1, batch: 2, sequence: 609 };
+  assert.equal(await index.apply(many, mark), undefined);
+  assert.equal(await index.watermark(INCARNATION), 609);
+  assert.equal((await index.paths("many/", "", 1000)).length, 600);
+  assert.equal((await index.lookUp("request-609", [a])).earlier, `${INCARNATION}.609`);
+  assert.equal(
+    await index.apply([], { ...mark, expected: 3, sequence: 700 }),
+    609,
+    "it has not heard of a third batch",
+  );
+  assert.equal(await index.watermark(INCARNATION), 609);
+
   await index.beat(INCARNATION, 3, 5000);
   assert.equal(await index.lastBeat(INCARNATION), "3");
   await index.clear();

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
-import type { Entry } from "../../services/lock/entry.js";
+import { type Entry, soloPath } from "../../services/lock/entry.js";
 import { BOOK } from "../../services/lock/script.js";
 import { parseLine, type Reply, textOf, tuplesOf } from "../../services/lock/server.js";
 import { conflict, normalised, type Target } from "../../services/lock/target.js";
@@ -102,11 +102,10 @@ class Story {
     const ms = this.random.chance(0.12) ? SHORT_MS : this.random.of(LONG_MS);
     const [id, entry] = this.somebody();
     const text = textOf(entry);
-    const tuples = JSON.stringify(tuplesOf(entry.targets));
     const draw = this.random.below(100);
     if (draw < 45) await this.acquire(id, entry, ms);
-    else if (draw < 65) await this.same("release", id, "releases", tuples, 0);
-    else if (draw < 73) await this.same("yield", id, "ends", tuples, ms);
+    else if (draw < 65) await this.release();
+    else if (draw < 73) await this.same("yield", id, ms);
     else if (draw < 81) await this.same("renew", id, ms);
     else if (draw < 86) await this.same("mend", this.life, id, text, ms);
     else if (draw < 91) await this.same("look", id);
@@ -122,6 +121,15 @@ class Story {
     if (ms === SHORT_MS) await sleep(OVER_MS);
   }
 
+  /** One or several, perhaps the same one twice. */
+  private async release(): Promise<void> {
+    const told = Array.from({ length: 1 + this.random.below(3) }, () => {
+      const [id, { targets }] = this.somebody();
+      return [id, "releases", JSON.stringify(tuplesOf(targets))];
+    });
+    await this.same("release", ...told.flat());
+  }
+
   private async bless(): Promise<void> {
     await this.same("bless", this.life, "look");
     await this.same("bless", this.life, "vote");
@@ -133,7 +141,10 @@ class Story {
     const blockers = this.blockers(entry);
     const isUnderNothing =
       entry.under !== "" && !this.lines.some((line) => line.entry.id === entry.under && line.state === "holding");
-    const [real, fake] = await this.twins.run("acquire", this.life, id, textOf(entry), this.random.of(LONG_MS), waitMs);
+    const [text, termMs] = [textOf(entry), this.random.of(LONG_MS)];
+    // Who says that it wants a path alone may be answered without a closer look.
+    const solo = this.random.chance(0.8) ? (soloPath(entry) ?? "") : "";
+    const [real, fake] = await this.twins.run("acquire", this.life, id, text, termMs, waitMs, solo);
     assert.equal(real[0], fake[0]);
     assert.equal(real[0], isUnderNothing ? -2 : blockers.length === 0 ? 1 : 0);
     if (real[0] === 1) this.near(real, fake);

@@ -43,9 +43,9 @@ export class Book {
       case "mend":
         return this.mend(nowUs, first, second as LeaseId, third, Number(fourth));
       case "yield":
-        return this.yield(nowUs, first as LeaseId, Number(fourth));
+        return this.yield(nowUs, first as LeaseId, Number(second));
       case "release":
-        return this.release(nowUs, first as LeaseId, third);
+        return this.release(nowUs, args);
       case "install":
         this.put(first as LeaseId, `h${second}`, Number(third));
         return [1, nowUs];
@@ -153,11 +153,17 @@ export class Book {
     return [1, nowUs];
   }
 
-  private release(nowUs: number, id: LeaseId, targets: string): Reply {
-    const isThere = this.lines.has(id);
-    this.forget(id);
-    this.wake(targetsOf(targets));
-    return [isThere ? 1 : 0, nowUs];
+  private release(nowUs: number, args: readonly string[]): Reply {
+    let count = 0;
+    const free: Target[] = [];
+    for (let at = 0; at < args.length; at += 3) {
+      const [id = "", , targets = "[]"] = args.slice(at, at + 3);
+      if (this.lines.has(id as LeaseId)) count += 1;
+      this.forget(id as LeaseId);
+      free.push(...targetsOf(targets));
+    }
+    this.wake(free);
+    return [count, nowUs];
   }
 
   /** Tells who waits for one of these, or for a subtree over it, or below it where it is one, and could hold it now. */

@@ -192,8 +192,8 @@ test("what a minority granted is taken back, so that nobody who was refused stan
   // Whoever is worth more goes first, also at the server that granted it once.
   const urgent = text.replaceAll('"r":1', '"r":0');
   await until(async () => (await first?.ask("acquire", "urgent", urgent, 60_000, 60_000))?.[0] === 1, 20_000);
-  await first?.ask("release", "urgent", "leaves", '[["a","p","x"]]', 0);
-  for (const server of others) await server.ask("release", id, "releases", '[["a","p","x"]]', 0);
+  await first?.ask("release", "urgent", "leaves", '[["a","p","x"]]');
+  for (const server of others) await server.ask("release", id, "releases", '[["a","p","x"]]');
   (await waits).release();
   (await right.acquire(wish("a"))).release();
 });

@@ -54,6 +54,8 @@ export interface CoreOptions {
   readonly config?: Partial<Config>;
   /** Where its index is; that of the world unless given. */
   readonly indexUrl?: string;
+  /** Where its lock server is; that of the world unless given. */
+  readonly lockUrl?: string;
 }
 
 const NO_PRECONDITION: Precondition = { etag: undefined, ifRevision: undefined };
@@ -96,7 +98,7 @@ async function startCore(root: string, redisUrl: string, options: CoreOptions) {
   const limits = { ...config, commandTimeoutMs: 5000 };
   const index = new Index(options.indexUrl ?? redisUrl, volumeId, limits, log);
   const leases = new Leases(
-    [redisUrl],
+    [options.lockUrl ?? redisUrl],
     volumeId,
     { ...config, leaseMs: 5000, commandTimeoutMs: 1000, wakeUpMsMax: 50 },
     { isNothingGranted: () => isAlone(volume, leases.incarnation), restore: async () => undefined },

@@ -14,31 +14,39 @@ const RUN_ID = "f".repeat(40);
 
 const BOOK_SHA1 = createHash("sha1").update(BOOK).digest("hex");
 
-type Script = (redis: FakeRedis, keys: string[], args: (string | Buffer)[]) => number;
+type Script = (redis: FakeRedis, prefix: string, args: (string | Buffer)[]) => unknown;
 
 const text = (value: unknown): string => (Buffer.isBuffer(value) ? value.toString("latin1") : String(value));
 
 /** The scripts that the service sends, by the SHA-1 of their text: whoever changes one has to teach this fake. */
 const SCRIPTS: Readonly<Record<string, Script>> = {
-  // services/index: APPLY. Nobody watches files here, so the log of changes is left out.
-  "7d2ec3485b245eff019dea48dff9cc206518b765": (
-    redis,
-    [file = "", paths = ""],
-    [path, revision, operation, _changesKeptMax, ...fields],
-  ) => {
-    for (let at = 0; at < fields.length; at += 2) redis.hset(file, text(fields[at]), fields[at + 1] as Buffer);
-    const head = redis.hget(file, "h");
-    if (head === null || Number.parseInt(head, 10) < Number(revision)) {
-      redis.hset(file, "h", `${text(revision)} ${text(operation)}`);
-      redis.hset(file, "p", text(path));
+  // services/index: LOOK_UP
+  b2ead06497f6e422561ac3d29afbe35fd0bc8d54: (redis, prefix, [request, ...hashes]) => [
+    redis.get(`${prefix}ready`),
+    redis.get(`${prefix}r:${text(request)}`),
+    ...hashes.map((hash) => redis.hget(`${prefix}f:${text(hash)}`, "h")),
+  ],
+  // services/index: ANNOUNCE. Nobody watches files here, so the log of changes is left out.
+  "1414457a2dd2f2ba21523ab94749c839d61c34e5": (redis, prefix, [_changesKeptMax, incarnation, ...rest]) => {
+    const [expected = 0, batch = 0, sequence = 0, requests = 0] = rest.splice(0, 4).map(Number);
+    for (let each = 0; each < requests; each++) {
+      const [request, operation, expiresAtMs] = rest.splice(0, 3).map(text);
+      redis.set(`${prefix}r:${request}`, operation as string, Number(expiresAtMs) - Date.now());
     }
-    redis.zadd(paths, text(path));
-    return 1;
-  },
-  // services/index: SET_WATERMARK
-  aedb134fe2e1d1947dc44c232265d01f9f7207c8: (redis, [key = ""], [incarnation, ...numbers]) => {
-    const [expected = 0, batch = 0, sequence = 0] = numbers.map(Number);
+    while (rest.length > 0) {
+      const [hash, path, first, last, operation, packed] = rest.splice(0, 6);
+      const file = `${prefix}f:${text(hash)}`;
+      for (const revision of [first, last]) redis.hset(file, text(revision), packed as Buffer);
+      const head = redis.hget(file, "h");
+      if (head === null || Number.parseInt(head, 10) < Number(last)) {
+        redis.hset(file, "h", `${text(last)} ${text(operation)}`);
+        redis.hset(file, "p", text(path));
+      }
+      redis.zadd(`${prefix}paths`, text(path));
+    }
     const own = text(incarnation);
+    if (own === "") return -1;
+    const key = `${prefix}watermarks`;
     const batches = Number(redis.hget(key, `${own} batches`) ?? 0);
     const watermark = Number(redis.hget(key, own) ?? 0);
     if (batches < expected) return watermark;
@@ -47,13 +55,13 @@ const SCRIPTS: Readonly<Record<string, Script>> = {
     return -1;
   },
   // services/index: RENEW_REBUILD
-  "8d943429f5dbb76e635924bf92e32e374e38ae0b": (redis, [key = ""], [claim, ms]) =>
-    redis.get(key) === text(claim) && redis.expire(key, Number(ms)) ? 1 : 0,
+  a988110c919a8c8e4f0f63a8cbddbf1d5acef049: (redis, prefix, [claim, ms]) =>
+    redis.get(`${prefix}rebuilding`) === text(claim) && redis.expire(`${prefix}rebuilding`, Number(ms)) ? 1 : 0,
   // services/index: END_REBUILD
-  "30c12ef20bede0739ff29947c962288accff0dbc": (redis, [claimed = "", ready = ""], [claim, built]) => {
-    if (redis.get(claimed) !== text(claim)) return 0;
-    redis.set(ready, text(built));
-    redis.del(claimed);
+  fe365f1f7477c0f3be1319ffc803fbf5881d3eac: (redis, prefix, [claim, built]) => {
+    if (redis.get(`${prefix}rebuilding`) !== text(claim)) return 0;
+    redis.set(`${prefix}ready`, text(built));
+    redis.del(`${prefix}rebuilding`);
     return 1;
   },
 };
@@ -144,7 +152,7 @@ export class FakeRedis {
     const script = SCRIPTS[sha1];
     if (!script) throw new UnknownScriptError(sha1);
     const args = given.flat() as (string | Buffer)[];
-    return script(this, args.slice(0, keyCount).map(text), args.slice(keyCount));
+    return script(this, text(args[0]), args.slice(keyCount));
   }
 }
 

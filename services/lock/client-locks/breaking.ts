@@ -41,7 +41,7 @@ export class Breaking {
   }
 
   private async forget({ id, targets }: Entry, why: string): Promise<void> {
-    await askAll(this.leases.quorum, pathOf(targets), "release", id, why, JSON.stringify(tuplesOf(targets)), 0);
+    await askAll(this.leases.quorum, pathOf(targets), "release", id, why, JSON.stringify(tuplesOf(targets)));
   }
 
   /** Stops those who hold, by what they have staged, then whoever has a baton of what they cover. */

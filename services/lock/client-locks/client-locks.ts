@@ -168,7 +168,7 @@ export class ClientLocks {
     const path = pathOf(entry.targets);
     const line = await look(this.quorum, entry.id, path);
     const removed = await this.records.remove([entry.id]);
-    await askAll(this.quorum, path, "release", entry.id, why, JSON.stringify(tuplesOf(entry.targets)), 0);
+    await askAll(this.quorum, path, "release", entry.id, why, JSON.stringify(tuplesOf(entry.targets)));
     return removed.length > 0 ? line : undefined;
   }
 
