@@ -6,10 +6,10 @@ import { createHash } from "node:crypto";
 import fs from "node:fs";
 import { parentPort, type TransferListItem } from "node:worker_threads";
 import type { Calls, Filling } from "./calls.js";
-import { allocateNow, openBeneathNow } from "./native.js";
+import { allocateNow, openBeneathNow, openFileNow, readXattrsNow } from "./native.js";
 import { NOTHING, some } from "./pool.js";
 import { toStat } from "./stat.js";
-import { codeOf, type Stat } from "./volume.js";
+import { codeOf, type Stat, USER, XATTR_BYTES_MAX } from "./volume.js";
 
 export type CallName = keyof Calls;
 
@@ -31,6 +31,14 @@ function unlessCode<T>(codes: readonly string[], call: () => T): T | undefined {
 
 const lookNow = (directory: number, name: string): Stat | undefined =>
   unlessCode(NOTHING, () => toStat(fs.lstatSync(`/proc/self/fd/${directory}/${name}`, { bigint: true })));
+
+/** Reads from the start until `into` is full or the file ends; returns the number of bytes read. */
+function readFull(fd: number, into: Uint8Array): number {
+  let done = 0;
+  for (let read = -1; read !== 0 && done < into.length; done += read)
+    read = fs.readSync(fd, into, done, into.length - done, done);
+  return done;
+}
 
 type Made = { readonly [Name in CallName]: (...values: never[]) => unknown };
 
@@ -71,12 +79,27 @@ const KERNEL: Made = {
       throw error;
     }
   },
+  glance(root: number, path: string, bytesMax: number) {
+    const fd = openFileNow(root, path, bytesMax > 0);
+    if (fd === undefined) return undefined;
+    try {
+      const stat = toStat(fs.fstatSync(fd, { bigint: true }));
+      if (stat.type !== "file") return undefined;
+      const xattrs = readXattrsNow(fd, USER, XATTR_BYTES_MAX);
+      const bytes = Buffer.allocUnsafeSlow(Math.min(bytesMax, stat.sizeBytes));
+      const bytesRead = readFull(fd, bytes);
+      return xattrs && { stat, xattrs: Object.fromEntries(xattrs), bytes: bytes.subarray(0, bytesRead) };
+    } catch {
+      return undefined;
+    } finally {
+      fs.closeSync(fd);
+    }
+  },
   inspect(fd: number, sizeBytes: number) {
     const bytes = Buffer.allocUnsafe(sizeBytes);
-    let done = 0;
-    for (let read = -1; read !== 0 && done < sizeBytes; done += read)
-      read = fs.readSync(fd, bytes, done, sizeBytes - done, done);
-    const sha256 = createHash("sha256").update(bytes.subarray(0, done)).digest();
+    const sha256 = createHash("sha256")
+      .update(bytes.subarray(0, readFull(fd, bytes)))
+      .digest();
     return { stat: toStat(fs.fstatSync(fd, { bigint: true })), sha256 };
   },
   fstat: (fd: number) => toStat(fs.fstatSync(fd, { bigint: true })),
