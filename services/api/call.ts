@@ -36,16 +36,18 @@ export type Handlers<S extends DescService> = {
 type Handler<M extends DescMethod> = M["methodKind"] extends "unary"
   ? (request: Request<M>, context: CallContext) => Promise<Reply<M>>
   : M["methodKind"] extends "server_streaming"
-    ? (request: Request<M>, context: CallContext) => AsyncIterable<Reply<M>>
+    ? (request: Request<M>, context: CallContext) => Several<Reply<M>> | Promise<Several<Reply<M>>>
     : M["methodKind"] extends "client_streaming"
       ? (requests: AsyncIterable<Request<M>>, context: CallContext) => Promise<Reply<M>>
       : (requests: AsyncIterable<Request<M>>, context: CallContext) => AsyncIterable<Reply<M>>;
+/** As they come, or the few that are all there: these leave at once. */
+export type Several<T> = AsyncIterable<T> | readonly T[];
 type Reply<M extends DescMethod> = MessageInitShape<M["output"]>;
 
 type AnyCall = grpc.ServerUnaryCall<object, object> &
   grpc.ServerReadableStream<object, object> &
   grpc.ServerWritableStream<object, object>;
-type AnyHandler = (input: unknown, context: CallContext) => Promise<object> | AsyncIterable<object>;
+type AnyHandler = (input: unknown, context: CallContext) => Promise<object> | Several<object>;
 
 export interface CallLimits {
   /** Calls at once, over all connections. */
@@ -66,11 +68,31 @@ export interface CallsOutside {
 interface OpenCall {
   readonly method: DescMethod;
   readonly facts: ReadonlyMap<string, string>;
-  readonly ended: AbortController;
+  readonly ended: Ended;
   /** Ends what is listened to, or still being received; what is under way past that goes on. Plain calls need none. */
   readonly drained: AbortController | undefined;
   /** Answers it now, whatever its handler does later. */
   readonly fail: (error: unknown) => void;
+}
+
+/** Ends a call before it is answered. Most calls never are, and many never ask for the signal: it is made when they do. */
+class Ended {
+  private controller: AbortController | undefined;
+  /** Set when it has ended. */
+  reason: unknown;
+
+  get signal(): AbortSignal {
+    if (!this.controller) {
+      this.controller = new AbortController();
+      if (this.reason !== undefined) this.controller.abort(this.reason);
+    }
+    return this.controller.signal;
+  }
+
+  abort(reason: unknown): void {
+    this.reason ??= reason;
+    this.controller?.abort(this.reason);
+  }
 }
 
 /** What an administrator needs when the volume hangs. */
@@ -78,6 +100,9 @@ const WITHOUT_VOLUME: ReadonlySet<string> = new Set(["DrainReplica"]);
 
 const isReceived = ({ methodKind }: DescMethod): boolean =>
   methodKind === "client_streaming" || methodKind === "bidi_streaming";
+const isSent = ({ methodKind }: DescMethod): boolean =>
+  methodKind === "server_streaming" || methodKind === "bidi_streaming";
+const isAllThere = Array.isArray as <T>(messages: Several<T>) => messages is readonly T[];
 const isListenedTo = ({ methodKind, name }: DescMethod): boolean =>
   methodKind === "server_streaming" && name.startsWith("Watch");
 
@@ -139,11 +164,8 @@ export class Calls {
     call: AnyCall,
     callback: grpc.sendUnaryData<object> | undefined,
   ): Promise<void> {
-    const ended = new AbortController();
+    const ended = new Ended();
     const drained = isReceived(method) || isListenedTo(method) ? new AbortController() : undefined;
-    // Also emitted behind every answer.
-    call.on("cancelled", () => isAnswered || ended.abort(new CallEndedError()));
-    let isAnswered = false;
     const carrier = { get: (key: string) => call.metadata.get(key)[0]?.toString() };
     this.underWay += 1;
     await traced(carrier, { service: service.typeName, method: method.name }, async (span) => {
@@ -155,17 +177,27 @@ export class Calls {
       };
       const open: OpenCall = { method, facts, ended, drained, fail };
       this.open.add(open);
+      // Said of each call in the end, also of those that were answered.
+      call.on("cancelled", () => this.open.has(open) && ended.abort(new CallEndedError()));
       try {
         if (!handler) throw new NotImplementedError({ what: `${service.typeName}/${method.name}` });
         if (this.underWay > this.limits.callsMax)
           throw new OverloadedError({ what: "calls under way", limit: this.limits.callsMax });
         if (!this.outside.volumeAnswers && !WITHOUT_VOLUME.has(method.name))
           throw new VolumeUnavailableError(new Error("no call to it has come back for volumeSilentMs"));
-        const context = { signal: ended.signal, traceId: span.traceId, spanId: span.spanId, facts };
+        const { traceId, spanId } = span;
+        const context: CallContext = {
+          traceId,
+          spanId,
+          facts,
+          get signal() {
+            return ended.signal;
+          },
+        };
         const input = drained && isReceived(method) ? readable(call, drained.signal) : readableOne(call.request);
         const output = handler(input, context);
-        if (Symbol.asyncIterator in output) {
-          await this.stream(output, call, ended.signal);
+        if (isSent(method)) {
+          await this.stream((await output) as Several<object>, call, ended);
           if (isListenedTo(method)) drained?.signal.throwIfAborted();
           if (this.open.delete(open)) call.end();
         } else {
@@ -177,11 +209,16 @@ export class Calls {
         fail(isListenedTo(method) && drained?.signal.aborted ? drained.signal.reason : error);
       }
     });
-    isAnswered = true;
     this.underWay -= 1;
   }
 
-  private async stream(output: AsyncIterable<object>, call: AnyCall, signal: AbortSignal): Promise<void> {
+  private async stream(output: Several<object>, call: AnyCall, ended: Ended): Promise<void> {
+    if (isAllThere(output)) {
+      if (ended.reason !== undefined) throw ended.reason;
+      for (const message of output) call.write(message);
+      return;
+    }
+    const { signal } = ended;
     const send: Sent = (message) =>
       new Promise((resolve, reject) => {
         if (signal.aborted) reject(signal.reason);

@@ -11,6 +11,7 @@ import {
   toBinary,
 } from "@bufbuild/protobuf";
 import type * as grpc from "@grpc/grpc-js";
+import { asBuffer, encoderOf } from "./chunk-frame.js";
 
 export type Request<M extends DescMethod> = MessageShape<M["input"]>;
 
@@ -30,9 +31,6 @@ function read(schema: DescMessage, bytes: Uint8Array): Message | Unreadable {
   }
 }
 
-/** The same bytes, without a copy. */
-const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-
 export function definitionOf(service: DescService): grpc.ServiceDefinition {
   const definition: Record<string, grpc.MethodDefinition<unknown, unknown>> = {};
   for (const method of service.methods) {
@@ -43,7 +41,7 @@ export function definitionOf(service: DescService): grpc.ServiceDefinition {
       responseStream: method.methodKind === "server_streaming" || method.methodKind === "bidi_streaming",
       requestSerialize: (message) => asBuffer(toBinary(method.input, create(method.input, message as Init))),
       requestDeserialize: (bytes) => read(method.input, bytes),
-      responseSerialize: (message) => asBuffer(toBinary(method.output, create(method.output, message as Init))),
+      responseSerialize: encoderOf(method.output) as grpc.serialize<unknown>,
       responseDeserialize: (bytes) => fromBinary(method.output, bytes),
     };
   }

@@ -14,7 +14,7 @@ import { problemOfPath } from "../model/path.js";
 import type { Files } from "../query/files.js";
 import type { Listing } from "../query/listing.js";
 import { canonicalDirectory, canonicalPath } from "../validate/path.js";
-import type { CallContext, Handlers } from "./call.js";
+import type { CallContext, Handlers, Several } from "./call.js";
 import type { Mutations } from "./mutations.js";
 import { type Part, type Reading, rangeOf } from "./reading.js";
 import {
@@ -67,7 +67,7 @@ export class FileOps {
     });
   }
 
-  private readFile(request: ReadFileRequest): AsyncIterable<Part> {
+  private async readFile(request: ReadFileRequest): Promise<Several<Part>> {
     checkVolume(request.volume, this.mutations.volumeName);
     const range = rangeOf(request);
     const revision = checkPosition(request.revision, "revision");

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, hash } from "node:crypto";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { crc32c } from "@node-rs/crc32";
 import { OverloadedError, RevisionCorruptError } from "../errors/index.js";
@@ -14,6 +14,7 @@ import type { Files } from "../query/files.js";
 import type { Revisions } from "../query/revisions.js";
 import { ContentCorruptError, readHandle, type Store } from "../store/store.js";
 import { canonicalPath } from "../validate/path.js";
+import type { Several } from "./call.js";
 import { checkPosition, refuse, toFileInfo, toRevision } from "./wire.js";
 
 /** One message of a download: the oneof that ReadFile and ReadRevision share. */
@@ -50,7 +51,28 @@ export class Reading {
     private readonly readsMax: number,
   ) {}
 
-  async *live(range: Range): AsyncGenerator<Part> {
+  async live(range: Range): Promise<Several<Part>> {
+    return (await this.whole(range)) ?? this.opened(range);
+  }
+
+  /** The live file at once, when it is small, known and undamaged. */
+  private async whole(range: Range): Promise<Part[] | undefined> {
+    using _slot = this.takeSlot();
+    const known = await this.files.whole(range.path);
+    if (!known) return undefined;
+    const { info, bytes } = known;
+    const sha256 = hash("sha256", bytes, "buffer");
+    if (!info.sha256 || !sameBytes(sha256, info.sha256)) return undefined;
+    const [from, to] = within(range, info.sizeBytes);
+    const data = bytes.subarray(from, to);
+    return [
+      headerOf({ file: toFileInfo(this.volumeName, info), offset: BigInt(from), sizeBytes: BigInt(to - from) }),
+      ...(data.length > 0 ? [chunkOf(data, from)] : []),
+      trailerOf({ sha256, sizeBytes: data.length }, data.length === bytes.length),
+    ];
+  }
+
+  private async *opened(range: Range): AsyncGenerator<Part> {
     using _slot = this.takeSlot();
     const { handle, info } = await this.files.open(range.path);
     await using open = handle;
@@ -121,11 +143,15 @@ async function* chunksOf(source: AsyncIterable<Uint8Array>, from: number): Async
   let offset = from;
   for await (const data of source) {
     digest.update(data);
-    yield { part: { case: "chunk", value: { data, offset: BigInt(offset), crc32c: crc32c(data) } } };
+    yield chunkOf(data, offset);
     offset += data.length;
   }
   return { sha256: digest.digest(), sizeBytes: offset - from };
 }
+
+const chunkOf = (data: Uint8Array, offset: number): Part => ({
+  part: { case: "chunk", value: { data, offset: BigInt(offset), crc32c: crc32c(data) } },
+});
 
 const trailerOf = (sent: Sent, whole: boolean): Part => ({
   part: {

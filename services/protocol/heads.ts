@@ -49,6 +49,13 @@ export class Heads {
     this.seen.set(path, { operation, inode: stats.inode, ctimeNs: stats.ctimeNs });
   }
 
+  /** Whether the plain file with `stats` is as it was when it was seen to be what `head` left. */
+  hasSeen({ record, change: { path, content } }: Head, stats: Stat): boolean {
+    const seen = this.seen.get(path);
+    const isSame = seen?.operation === record.operation && seen.inode === stats.inode && seen.ctimeNs === stats.ctimeNs;
+    return isSame && stats.sizeBytes === content?.sizeBytes && sameRights(content, stats);
+  }
+
   /** Whether what is at `live` (with `stats`, undefined for nothing) is what `head` (undefined for nothing) left. */
   async isLive(head: Head | undefined, live: Name, stats: Stat | undefined): Promise<boolean> {
     const content = head?.change.content;
@@ -56,10 +63,10 @@ export class Heads {
     if (!content && stats?.type === "directory") return true;
     if (!head || !content) return stats === undefined && (!head || leavesNothing(head.change));
     if (stats?.type !== "file" || stats.sizeBytes !== content.sizeBytes || !sameRights(content, stats)) return false;
+    if (this.hasSeen(head, stats)) return true;
     const { path, inode, mtimeNs } = head.change;
     const { operation } = head.record;
     const seen = this.seen.get(path);
-    if (seen?.operation === operation && seen.inode === stats.inode && seen.ctimeNs === stats.ctimeNs) return true;
     // Extended attributes change the change time only.
     if (!sameXattrs(await this.volume.xattrs(live), content.xattrs)) return false;
     if (seen?.operation === operation || inode !== stats.inode || mtimeNs !== stats.mtimeNs) {

@@ -8,6 +8,8 @@ import { etagOf, type Head, type Heads, outsideEtagOf } from "../protocol/heads.
 import { type Handle, type LiveName, NotPlainError, type Stat, unless, type Volume } from "../volume/volume.js";
 
 const LOOKS_MAX = 5;
+/** What is read in one message of the volume's thread. */
+const WHOLE_BYTES_MAX = 64 * 1024;
 
 /** Live files as readers see them: the volume says what is there, batons and journals say which revision it is. */
 export class Files {
@@ -21,6 +23,8 @@ export class Files {
   /** Throws PATH_NOT_FOUND; PATH_INVALID for a symlink, FIFO or device. "" is the root. */
   async stat(path: FilePath | ""): Promise<FileInfo> {
     if (path === "") return { ...directory, path };
+    const known = await this.glance(path, 0);
+    if (known) return known.info;
     await using live = await this.locate(path);
     const stats = await this.volume.stat(live);
     if (!stats) throw new PathNotFoundError({ path });
@@ -55,6 +59,26 @@ export class Files {
     }
   }
 
+  /**
+   * All of a small file in two calls to the volume at once, where we know from an earlier look which revision it is.
+   * Undefined where we do not, or where anything is unusual: `open` and `stat` tell.
+   */
+  async whole(path: FilePath): Promise<{ info: FileInfo; bytes: Uint8Array } | undefined> {
+    const known = await this.glance(path, WHOLE_BYTES_MAX);
+    return known?.info.sizeBytes === known?.bytes.length ? known : undefined;
+  }
+
+  private async glance(path: FilePath, bytesMax: number) {
+    // Which of the two is made first does not matter: what proves the revision is that nothing about the file has changed
+    // since it was seen to be that one, and a file that was replaced meanwhile was that revision until then.
+    const [found, baton] = await Promise.all([this.volume.glance(path, bytesMax), this.batons.look(pathHash(path))]);
+    if (!found || !baton) return undefined;
+    const { stat, xattrs, bytes } = found;
+    const head = await this.heads.headAt(path, baton.last);
+    if (!head || !this.heads.hasSeen(head, stat)) return undefined;
+    return { info: { ...plainOf(path, stat), ...revisionOf(head), xattrs }, bytes };
+  }
+
   private async locate(path: FilePath): Promise<LiveName> {
     try {
       const live = await unless(["ENOENT"], this.volume.locate(path));
@@ -70,18 +94,13 @@ export class Files {
     const { path } = live;
     const { type, mode, mtimeNs } = stats;
     if (type !== "file") return { ...directory, path, type, mode, mtimeNs };
-    const plain = { path, type, sizeBytes: stats.sizeBytes, mode, mtimeNs };
+    const plain = plainOf(path, stats);
     let seen: Baton | undefined;
     for (let look = 0; look < LOOKS_MAX; look++) {
       const baton = await this.batons.look(pathHash(path));
       if (!baton) break;
       const head = await this.headThatIs(baton, live, stats);
-      if (head) {
-        const { revision, content } = head.change;
-        const { operation } = head.record;
-        const etag = etagOf(operation);
-        return { ...plain, etag, revision, operation, sha256: content?.sha256, externallyChanged: false };
-      }
+      if (head) return { ...plain, ...revisionOf(head) };
       // A commit between our look at the file and at the baton: what we hold is the revision before, or after.
       if (seen && seen.epoch === baton.epoch && seen.owner === baton.owner) break;
       seen = baton;
@@ -120,6 +139,22 @@ const directory: Omit<FileInfo, "path"> = {
   sha256: undefined,
   externallyChanged: false,
 };
+
+const plainOf = (path: FilePath, { sizeBytes, mode, mtimeNs }: Stat) => ({
+  path,
+  type: "file" as const,
+  sizeBytes,
+  mode,
+  mtimeNs,
+});
+
+const revisionOf = ({ change: { revision, content }, record: { operation } }: Head) => ({
+  etag: etagOf(operation),
+  revision,
+  operation,
+  sha256: content?.sha256,
+  externallyChanged: false,
+});
 
 function gone(error: unknown): undefined {
   if (!(error instanceof NotPlainError)) throw error;

@@ -81,14 +81,27 @@ export class Store {
 // The last two digits of the sequence spread the objects of one incarnation evenly.
 const shardOf = (object: string): string => (object.split(".")[1] ?? "").slice(-2).padStart(2, "0");
 
-/** The bytes of an open file from `from` to `to`, in chunks that nobody else will overwrite. */
+/** The bytes of an open file from `from` to `to`, in chunks that nobody else will overwrite; the next is read meanwhile. */
 export async function* readHandle(handle: Handle, from: number, to: number): AsyncGenerator<Uint8Array> {
-  for (let position = from; position < to; ) {
+  const readAt = async (position: number): Promise<Uint8Array> => {
     const chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, to - position));
-    const bytesRead = await handle.read(chunk, position);
-    if (bytesRead === 0) return;
-    yield chunk.subarray(0, bytesRead);
-    position += bytesRead;
+    return chunk.subarray(0, await handle.read(chunk, position));
+  };
+  let ahead = from < to ? readAt(from) : undefined;
+  try {
+    for (let position = from; ahead; ) {
+      const chunk = await ahead;
+      ahead = undefined;
+      if (chunk.length === 0) return;
+      position += chunk.length;
+      if (position < to) ahead = readAt(position);
+      // Told when it is asked for; nobody may be listening before.
+      ahead?.catch(() => undefined);
+      yield chunk;
+    }
+  } finally {
+    // Whoever leaves early closes the file, and its number must not be another's while it is read from.
+    await ahead?.catch(() => undefined);
   }
 }
 

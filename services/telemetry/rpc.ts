@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import {
   type Context,
   context,
@@ -127,9 +127,5 @@ function callerOf(carrier: Carrier): Context {
 
 const traceIdOf = (carrier: Carrier): string | undefined => TRACEPARENT.exec(carrier.get("traceparent") ?? "")?.[1];
 
-function newTraceId(): string {
-  const id = randomBytes(16);
-  // An id of zeros is none, so a draw that W3C forbids is mended instead of drawn again.
-  id[0]! |= 1;
-  return id.toString("hex");
-}
+/** Of a UUID, never zeros: Node draws many at once, where 16 bytes of their own take longer than all else here. */
+const newTraceId = (): string => randomUUID().replaceAll("-", "");

@@ -1,4 +1,4 @@
-import type { Inspected, Owner, Stat } from "./volume.js";
+import type { Glance, Inspected, Owner, Stat } from "./volume.js";
 
 /** What `Calls.fill` makes of an empty file. */
 export interface Filling {
@@ -39,6 +39,8 @@ export interface Calls {
   lookBeneath(root: number, path: string, name: string): Promise<{ readonly stat: Stat | undefined } | undefined>;
   /** As `lookBeneath`; the directory stays open. */
   findBeneath(root: number, path: string, name: string): Promise<Found | undefined>;
+  /** `Volume.glance`: openat2, fstat, read, listxattr and close. Undefined when one of them failed, or all cost a trip. */
+  glance(root: number, path: string, bytesMax: number): Promise<Glance | undefined>;
   fstat(fd: number): Promise<Stat>;
   /** fstat, and the digest of what is read. */
   inspect(fd: number, sizeBytes: number): Promise<Inspected>;

@@ -6,10 +6,10 @@ import { hash } from "node:crypto";
 import fs from "node:fs";
 import { parentPort, type TransferListItem } from "node:worker_threads";
 import type { Calls, Filling } from "./calls.js";
-import { allocateNow, openBeneathNow } from "./native.js";
+import { allocateNow, openBeneathNow, openFileNow, readXattrsNow } from "./native.js";
 import { NOTHING, some } from "./pool.js";
 import { toStat } from "./stat.js";
-import { codeOf, type Inspected, type Stat } from "./volume.js";
+import { codeOf, type Inspected, type Stat, USER, XATTR_BYTES_MAX } from "./volume.js";
 
 export type CallName = keyof Calls;
 
@@ -32,15 +32,18 @@ function unlessCode<T>(codes: readonly string[], call: () => T): T | undefined {
 const lookNow = (directory: number, name: string): Stat | undefined =>
   unlessCode(NOTHING, () => toStat(fs.lstatSync(`/proc/self/fd/${directory}/${name}`, { bigint: true })));
 
+/** Reads from the start until `into` is full or the file ends; returns the number of bytes read. */
+function readFull(fd: number, into: Uint8Array): number {
+  let done = 0;
+  for (let read = -1; read !== 0 && done < into.length; done += read)
+    read = fs.readSync(fd, into, done, into.length - done, done);
+  return done;
+}
+
 function inspectNow(fd: number, sizeBytes: number): Inspected {
   const bytes = Buffer.allocUnsafe(sizeBytes);
-  let done = 0;
-  for (let read = -1; read !== 0 && done < sizeBytes; done += read)
-    read = fs.readSync(fd, bytes, done, sizeBytes - done, done);
-  return {
-    stat: toStat(fs.fstatSync(fd, { bigint: true })),
-    sha256: hash("sha256", bytes.subarray(0, done), "buffer"),
-  };
+  const sha256 = hash("sha256", bytes.subarray(0, readFull(fd, bytes)), "buffer");
+  return { stat: toStat(fs.fstatSync(fd, { bigint: true })), sha256 };
 }
 
 type Made = { readonly [Name in CallName]: (...values: never[]) => unknown };
@@ -83,6 +86,22 @@ const KERNEL: Made = {
     }
   },
   inspect: inspectNow,
+  glance(root: number, path: string, bytesMax: number) {
+    const fd = openFileNow(root, path, bytesMax > 0);
+    if (fd === undefined) return undefined;
+    try {
+      const stat = toStat(fs.fstatSync(fd, { bigint: true }));
+      if (stat.type !== "file") return undefined;
+      const xattrs = readXattrsNow(fd, USER, XATTR_BYTES_MAX);
+      const bytes = Buffer.allocUnsafeSlow(Math.min(bytesMax, stat.sizeBytes));
+      const bytesRead = readFull(fd, bytes);
+      return xattrs && { stat, xattrs: Object.fromEntries(xattrs), bytes: bytes.subarray(0, bytesRead) };
+    } catch {
+      return undefined;
+    } finally {
+      fs.closeSync(fd);
+    }
+  },
   fstat: (fd: number) => toStat(fs.fstatSync(fd, { bigint: true })),
   lstat: (path: string) => toStat(fs.lstatSync(path, { bigint: true })),
   fchmod: fs.fchmodSync,

@@ -18,6 +18,8 @@ const posixFallocate = libc.func("int fallocate(int fd, int mode, int64_t offset
 const syncfs = libc.func("int syncfs(int fd)");
 const fsetxattr = libc.func("int fsetxattr(int fd, const char *name, const uint8_t *value, size_t size, int flags)");
 const llistxattr = libc.func("int64_t llistxattr(const char *path, _Out_ uint8_t *list, size_t size)");
+const listxattr = libc.func("int64_t listxattr(const char *path, _Out_ uint8_t *list, size_t size)");
+const getxattr = libc.func("int64_t getxattr(const char *path, const char *name, _Out_ uint8_t *value, size_t size)");
 const lgetxattr = libc.func("int64_t lgetxattr(const char *path, const char *name, _Out_ uint8_t *value, size_t size)");
 
 const OPENAT2 = 437;
@@ -27,11 +29,14 @@ const RESOLVE_NO_XDEV = 1n;
 const RESOLVE_NO_MAGICLINKS = 2n;
 const RESOLVE_NO_SYMLINKS = 4n;
 const RESOLVE_BENEATH = 8n;
-const beneath = {
-  flags: BigInt(O_PATH | constants.O_DIRECTORY | O_CLOEXEC),
+const how = (flags: number) => ({
+  flags: BigInt(flags | O_CLOEXEC),
   mode: 0n,
   resolve: RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH,
-};
+});
+const beneath = how(O_PATH | constants.O_DIRECTORY);
+const seenBeneath = how(O_PATH);
+const readBeneath = how(constants.O_RDONLY | constants.O_NONBLOCK);
 
 /**
  * Opens the directory `path` below `root` (openat2(2), Linux 5.6): no symlink, mount point or `..` is followed.
@@ -49,8 +54,14 @@ export function openBeneath(root: number, path: string): Promise<number | undefi
 }
 
 /** As `openBeneath`, on this thread. */
-export function openBeneathNow(root: number, path: string): number | undefined {
-  const fd = Number(syscall(OPENAT2, root, path, beneath, 24));
+export const openBeneathNow = (root: number, path: string): number | undefined => openNow(root, path, beneath);
+
+/** Opens the file `path` below `root` as `openBeneath` opens directories, to be read, or to be looked at only. */
+export const openFileNow = (root: number, path: string, isRead: boolean): number | undefined =>
+  openNow(root, path, isRead ? readBeneath : seenBeneath);
+
+function openNow(root: number, path: string, as: ReturnType<typeof how>): number | undefined {
+  const fd = Number(syscall(OPENAT2, root, path, as, 24));
   return fd < 0 ? undefined : fd;
 }
 
@@ -106,16 +117,41 @@ export async function setXattr(fd: number, name: string, value: Uint8Array): Pro
 export async function readXattrs(path: string, prefix: string, bytesMax: number): Promise<[string, Uint8Array][]> {
   const list = Buffer.allocUnsafe(bytesMax);
   const listBytes = await made(llistxattr, path, list, list.length);
-  const names = list
-    .toString("latin1", 0, listBytes)
-    .split("\0")
-    .map((name) => Buffer.from(name, "latin1"));
   const found: [string, Uint8Array][] = [];
-  for (const name of names.filter(isUtf8).map(String)) {
-    if (!name.startsWith(prefix)) continue;
+  for (const name of namesIn(list.subarray(0, listBytes), prefix)) {
     const value = Buffer.allocUnsafe(bytesMax);
     const sizeBytes = await made(lgetxattr, path, name, value, value.length);
     found.push([name.slice(prefix.length), Buffer.from(value.subarray(0, sizeBytes))]);
   }
   return found;
+}
+
+/** As `readXattrs`, of an open file and on this thread; undefined when it failed for whatever reason. */
+export function readXattrsNow(fd: number, prefix: string, bytesMax: number): [string, Uint8Array][] | undefined {
+  const path = `/proc/self/fd/${fd}`;
+  // Most files have none, and that is told without room for them.
+  const listBytes = Number(listxattr(path, null, 0));
+  if (listBytes <= 0) return listBytes === 0 ? [] : undefined;
+  const list = Buffer.allocUnsafe(bytesMax);
+  const foundBytes = Number(listxattr(path, list, list.length));
+  if (foundBytes < 0) return undefined;
+  const found: [string, Uint8Array][] = [];
+  for (const name of namesIn(list.subarray(0, foundBytes), prefix)) {
+    const value = Buffer.allocUnsafe(bytesMax);
+    const sizeBytes = Number(getxattr(path, name, value, value.length));
+    if (sizeBytes < 0) return undefined;
+    found.push([name.slice(prefix.length), new Uint8Array(value.subarray(0, sizeBytes))]);
+  }
+  return found;
+}
+
+function namesIn(list: Buffer, prefix: string): string[] {
+  const names = list
+    .toString("latin1")
+    .split("\0")
+    .map((name) => Buffer.from(name, "latin1"));
+  return names
+    .filter(isUtf8)
+    .map(String)
+    .filter((name) => name.startsWith(prefix));
 }

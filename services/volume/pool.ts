@@ -63,6 +63,7 @@ export const pool: Calls = {
       throw error;
     }
   },
+  glance: async () => undefined,
   inspect: async (fd, sizeBytes) => {
     const digest = createHash("sha256");
     const piece = Buffer.allocUnsafe(Math.min(INSPECTED_BYTES, sizeBytes));

@@ -10,16 +10,19 @@ import {
   codeOf,
   type Ended,
   type EntryType,
+  type Glance,
   type Handle,
   type LiveName,
   type Name,
   NotPlainError,
   oneByOne,
   type Stat,
+  USER,
   unless,
   type Volume,
   VolumeRefusedError,
   went,
+  XATTR_BYTES_MAX,
   type Xattrs,
 } from "./volume.js";
 
@@ -34,9 +37,6 @@ const CONTROL = ".safefile";
 /** Parents made for a file: what a directory of ours is readable by. */
 const DIRECTORY_MODE = 0o755;
 const WALK_ATTEMPTS_MAX = 16;
-const USER = "user.";
-/** What the protos promise to keep, of all extended attributes of one file together. */
-const XATTR_BYTES_MAX = 64 * 1024;
 const XATTRS_ATTEMPTS_MAX = 16;
 
 class HeldName implements LiveName {
@@ -124,6 +124,11 @@ export class PosixVolume implements Volume {
     if (found) return found.stat;
     await using live = await this.locate(path);
     return await this.stat(live);
+  }
+
+  async glance(path: FilePath, bytesMax: number): Promise<Glance | undefined> {
+    const found = await this.calls.glance(this.root, path, bytesMax);
+    return found && xattrBytes(Object.entries(found.xattrs)) <= XATTR_BYTES_MAX ? found : undefined;
   }
 
   async locateWithParents(path: FilePath): Promise<{ live: LiveName; made: FilePath[] }> {
@@ -316,8 +321,7 @@ export class PosixVolume implements Volume {
   async xattrs(name: Name, attempt = 1): Promise<Xattrs> {
     try {
       const found = await readXattrs(name.at, USER, XATTR_BYTES_MAX);
-      const sizeBytes = found.reduce((sum, [key, value]) => sum + key.length + value.length, 0);
-      if (sizeBytes > XATTR_BYTES_MAX)
+      if (xattrBytes(found) > XATTR_BYTES_MAX)
         throw Object.assign(new Error("too many extended attributes"), { code: "ERANGE" });
       return Object.fromEntries(found);
     } catch (error) {
@@ -338,3 +342,6 @@ export class PosixVolume implements Volume {
     await this.calls.close(this.root);
   }
 }
+
+const xattrBytes = (found: readonly [string, Uint8Array][]): number =>
+  found.reduce((sum, [key, value]) => sum + key.length + value.length, 0);

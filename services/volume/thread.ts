@@ -13,7 +13,7 @@ const PIECE_BYTES_MAX = 64 * 1024;
 const MESSAGES_MAX = 2;
 
 /** Each spares several trips through the pool. */
-const SEVERAL: ReadonlySet<Sent[0]> = new Set(["fill", "lookBeneath", "findBeneath", "inspect", "inOrder"]);
+const SEVERAL: ReadonlySet<Sent[0]> = new Set(["fill", "lookBeneath", "findBeneath", "glance", "inspect", "inOrder"]);
 
 interface Waiting {
   readonly resolve: (value: unknown) => void;
@@ -182,6 +182,7 @@ export const thread: Calls = {
   fill: (fd, filling) => (filling.bytes.length > PIECE_BYTES_MAX ? pool.fill(fd, filling) : calls.fill(fd, filling)),
   lookBeneath: on("lookBeneath"),
   findBeneath: on("findBeneath"),
+  glance: on("glance"),
   inspect: (fd, sizeBytes) =>
     sizeBytes > PIECE_BYTES_MAX ? pool.inspect(fd, sizeBytes) : calls.call("inspect", fd, sizeBytes),
   fstat: on("fstat"),

@@ -25,6 +25,11 @@ export interface Owner {
 /** Extended attributes by name, without the "user." that all of them have. */
 export type Xattrs = Readonly<Record<string, Uint8Array>>;
 
+/** In front of the name of each. */
+export const USER = "user.";
+/** What the protos promise to keep, of all extended attributes of one file together. */
+export const XATTR_BYTES_MAX = 64 * 1024;
+
 export interface Attributes {
   readonly mode: number;
   readonly mtimeNs: bigint;
@@ -51,6 +56,14 @@ export interface Stat {
 export interface Inspected {
   readonly stat: Stat;
   readonly sha256: Uint8Array;
+}
+
+/** A plain file as it was at one look. */
+export interface Glance {
+  readonly stat: Stat;
+  readonly xattrs: Xattrs;
+  /** Its first bytes, up to what was asked for. */
+  readonly bytes: Uint8Array;
 }
 
 export interface Handle extends AsyncDisposable {
@@ -90,6 +103,11 @@ export interface Volume {
   find(path: FilePath): Promise<{ live: LiveName; stat: Stat | undefined }>;
   /** What is at `path`, undefined for nothing. Throws as `locate` does. */
   peek(path: FilePath): Promise<Stat | undefined>;
+  /**
+   * The plain file at `path` with its first bytes, up to `bytesMax`: opened, looked at and read in one go. Undefined when
+   * there is none, when it cannot be read, or when this volume has no faster way than the calls one by one: they tell.
+   */
+  glance(path: FilePath, bytesMax: number): Promise<Glance | undefined>;
   /** As `locate`, after making the missing parents. Returns the directories made, deepest last. */
   locateWithParents(path: FilePath): Promise<{ live: LiveName; made: FilePath[] }>;
   /** Removes directories that `locateWithParents` made, as far as they are empty. */

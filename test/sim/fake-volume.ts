@@ -3,6 +3,7 @@ import {
   codeOf,
   DurabilityError,
   type EntryType,
+  type Glance,
   type Handle,
   type LiveName,
   type Name,
@@ -125,6 +126,15 @@ export class FakeVolume implements Volume {
   async peek(path: FilePath): Promise<Stat | undefined> {
     await using live = await this.locate(path);
     return await this.stat(live);
+  }
+
+  async glance(path: FilePath, bytesMax: number): Promise<Glance | undefined> {
+    const live = await unless(["ENOENT", "ENOTDIR"], this.locate(path)).catch(ignoreNotPlain);
+    const file = live && (await unless(["ENOENT"], this.plainFile(live)).catch(ignoreNotPlain));
+    if (!file) return undefined;
+    const stat = await this.step("fstat", live.at, () => statOf(this.disk, file));
+    const bytes = await this.step("read", live.at, () => Buffer.from(file.content.subarray(0, bytesMax)));
+    return { stat, bytes, xattrs: file.rights.xattrs };
   }
 
   async locateWithParents(path: FilePath): Promise<{ live: LiveName; made: FilePath[] }> {
@@ -282,4 +292,9 @@ export class FakeVolume implements Volume {
   }
 
   async close(): Promise<void> {}
+}
+
+function ignoreNotPlain(error: unknown): undefined {
+  if (!(error instanceof NotPlainError)) throw error;
+  return undefined;
 }

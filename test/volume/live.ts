@@ -74,6 +74,40 @@ export const LIVE: Rules = {
     await notPlain(volume.find(path("b/file/file")), "not-a-directory");
   },
 
+  "a glance is what the calls one by one say, or nothing": async ({ volume, outside }) => {
+    await outside.makeDirectory("a");
+    await outside.makeDirectory("a/directory");
+    await outside.symlink("a/link", "plain");
+    await outside.symlink("link", "a");
+    await outside.special("a/special");
+    await outside.write("a/plain", "plain");
+    await outside.write("top", "top level");
+    for (const none of ["none", "a/none", "none/none", "a/directory", "a/link", "link/plain", "a/special", "a/plain/x"])
+      for (const bytesMax of [0, 10]) assert.equal(await volume.glance(path(none), bytesMax), undefined, none);
+    for (const [file, content] of Object.entries({ "a/plain": "plain", top: "top level" })) {
+      for (const bytesMax of [0, 3, 5, 100]) {
+        const found = await volume.glance(path(file), bytesMax);
+        // Where others may keep a call waiting, each is a trip of its own.
+        if (volume.kind === "network") assert.equal(found, undefined);
+        else {
+          await using live = await volume.locate(path(file));
+          assert.deepEqual(found?.stat, await volume.stat(live));
+          assert.equal(Buffer.from(found?.bytes ?? []).toString(), content.slice(0, bytesMax));
+          assert.deepEqual(found?.xattrs, {});
+        }
+      }
+    }
+    const value = Buffer.from("a\0b");
+    await using live = await volume.locate(path("a/attributed"));
+    await using handle = await volume.create(live);
+    await handle.setAttributes({ mode: 0o644, mtimeNs: 0n, xattrs: { note: value, other: Buffer.from("") } });
+    const found = await volume.glance(path("a/attributed"), 10);
+    if (volume.kind === "network") return;
+    const { note, other, ...rest } = found?.xattrs ?? {};
+    assert.deepEqual([Buffer.from(note ?? []), Buffer.from(other ?? [])], [value, Buffer.from("")]);
+    assert(other && Object.keys(rest).length === 0);
+  },
+
   "missing parents are made, and removed again when empty": async ({ volume, outside }) => {
     await outside.makeDirectory("a");
     const { live, made } = await volume.locateWithParents(path("a/b/c/file"));

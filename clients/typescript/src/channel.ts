@@ -14,7 +14,7 @@ import {
 import * as grpc from "@grpc/grpc-js";
 import { Retry, type RetryPolicy } from "./retry.js";
 import { type OutcomeName, type ReasonName, SafefileError } from "./safefile-error.js";
-import { traceContext } from "./trace-context.js";
+import { traced } from "./trace-context.js";
 
 export interface ChannelOptions {
   readonly address: string;
@@ -50,7 +50,6 @@ export class Channel {
   constructor({ address, credentials, receiveBytes, retry }: ChannelOptions) {
     this.#retry = retry;
     this.#client = new grpc.Client(address, credentials, {
-      interceptors: [traceContext],
       "grpc.max_receive_message_length": MESSAGE_BYTES_MAX,
       "grpc-node.flow_control_window": receiveBytes,
       "grpc.keepalive_time_ms": KEEPALIVE_MS,
@@ -99,7 +98,7 @@ export class Channel {
       (message: MessageShape<I>) => view(toBinary(method.input, message)),
       (bytes) => fromBinary(method.output, bytes),
       create(method.input, request),
-      new grpc.Metadata(),
+      traced(),
     );
   }
 
@@ -113,7 +112,7 @@ export class Channel {
       pathOf(method),
       encode,
       (bytes) => fromBinary(method.output, bytes),
-      new grpc.Metadata(),
+      traced(),
       {},
       (error: grpc.ServiceError | null, message?: MessageShape<O>) => {
         if (error !== null) reject(error);
@@ -133,7 +132,7 @@ export class Channel {
       pathOf(method),
       (message: MessageShape<I>) => view(toBinary(method.input, message)),
       (bytes) => fromBinary(method.output, bytes),
-      new grpc.Metadata(),
+      traced(),
     );
   }
 
@@ -154,7 +153,7 @@ export class Channel {
         (request: MessageShape<I>) => view(toBinary(method.input, request)),
         (bytes) => fromBinary(method.output, bytes),
         message,
-        new grpc.Metadata(),
+        traced(),
         { deadline: Date.now() + Math.max(0, leftMs) },
         (error: grpc.ServiceError | null, answer?: MessageShape<O>) => {
           signal?.removeEventListener("abort", abort);

@@ -58,6 +58,7 @@ import { RETRY_DEFAULT } from "./retry.js";
 import { type Transacted, type TransactionOptions, type TransactionSource, transaction } from "./transaction.js";
 import { type UploadOptions, upload } from "./upload.js";
 import { type FileWatchOptions, watchFiles } from "./watch.js";
+import { receiveWhole, type Whole } from "./whole.js";
 import { type WriteAnswer, WriteMany, type WriteManyOptions, type WriteSource } from "./write-many.js";
 
 const DEADLINE_MS = 30_000;
@@ -110,8 +111,10 @@ export class SafefileClient {
 
   /** A whole small file at once. */
   async read(path: string, options: WholeReadOptions = {}): Promise<{ bytes: Uint8Array; file: FileInfo }> {
-    const { bytes, download } = await this.#whole(() => this.download(path, options), options);
-    return { bytes, file: present(download.file) };
+    const request = { volume: this.#volume(options), path, ...rangeOf(options) };
+    const start = () => this.#channel.serverStream(FileOpsService.method.readFile, request);
+    const { bytes, header } = await this.#whole(path, options, start);
+    return { bytes, file: present(header.file) };
   }
 
   /** A file of any size, as it arrives. What it yields is whole only once it has ended without an error. */
@@ -261,9 +264,10 @@ export class SafefileClient {
     revision: number | bigint,
     options: WholeReadOptions = {},
   ): Promise<{ bytes: Uint8Array; revision: Revision }> {
-    const open = () => this.downloadRevision(path, revision, options);
-    const { bytes, download } = await this.#whole(open, options);
-    return { bytes, revision: present(download.revision) };
+    const request = { volume: this.#volume(options), path, revision: BigInt(revision), ...rangeOf(options) };
+    const start = () => this.#channel.serverStream(RecoveryService.method.readRevision, request);
+    const { bytes, header } = await this.#whole(path, options, start);
+    return { bytes, revision: present(header.revision) };
   }
 
   /** The content of a revision of any size, as it arrives; also of a file that is deleted now. 0 is the newest. */
@@ -366,14 +370,17 @@ export class SafefileClient {
     }
   }
 
-  async #whole(open: () => Promise<Download>, options: WholeReadOptions) {
+  async #whole(
+    path: string,
+    { signal, bytesMax = WHOLE_BYTES_MAX }: WholeReadOptions,
+    start: () => Parameters<typeof receiveWhole>[0],
+  ): Promise<Whole> {
     const retry = this.#channel.retry();
     for (;;) {
-      const download = await open();
       try {
-        return { bytes: await download.bytes(options.bytesMax ?? WHOLE_BYTES_MAX), download };
+        return await receiveWhole(start(), { path, idleMsMax: this.#idleMsMax, signal, bytesMax });
       } catch (failure) {
-        await retry.after(failure, options.signal);
+        await retry.after(failure, signal);
       }
     }
   }

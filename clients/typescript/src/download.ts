@@ -1,20 +1,10 @@
-import { createHash } from "node:crypto";
 import { Readable } from "node:stream";
 import { type ClientReadableStream, status as Code } from "@grpc/grpc-js";
+import { Arrival, arrived, type ContentPart } from "./arrival.js";
 import { cancelled, isServiceError } from "./channel.js";
-import { crc32c } from "./crc32c.js";
-import type { ContentChunk, ContentHeader, ContentTrailer, FileInfo, Revision } from "./gen/safefile/v1/common_pb.js";
+import type { FileInfo, Revision } from "./gen/safefile/v1/common_pb.js";
 import { IdleTimer } from "./idle-timer.js";
 import { SafefileError } from "./safefile-error.js";
-
-/** A message of ReadFile or ReadRevision. */
-export interface ContentPart {
-  readonly part:
-    | { readonly case: "header"; readonly value: ContentHeader }
-    | { readonly case: "chunk"; readonly value: ContentChunk }
-    | { readonly case: "trailer"; readonly value: ContentTrailer }
-    | { readonly case: undefined; readonly value?: undefined };
-}
 
 export interface DownloadOptions {
   readonly path: string;
@@ -27,14 +17,13 @@ export interface DownloadOptions {
  * without an error: then every byte came, in order, with the server's SHA-256 (of a part: with its CRC32Cs).
  */
 export class Download implements AsyncIterable<Uint8Array> {
-  readonly #header: ContentHeader;
+  readonly #arrival: Arrival;
   readonly #parts: Parts;
   readonly #path: string;
   #taken = false;
-  #sha256: Uint8Array | undefined;
 
-  private constructor(header: ContentHeader, parts: Parts, path: string) {
-    this.#header = header;
+  private constructor(arrival: Arrival, parts: Parts, path: string) {
+    this.#arrival = arrival;
     this.#parts = parts;
     this.#path = path;
   }
@@ -43,34 +32,37 @@ export class Download implements AsyncIterable<Uint8Array> {
   static async open(call: ClientReadableStream<ContentPart>, options: DownloadOptions): Promise<Download> {
     const parts = new Parts(call, options);
     const first = await parts.next();
-    if (first?.part.case === "header") return new Download(first.part.value, parts, options.path);
-    parts.cancel();
-    throw broken(options.path, "did not begin with a header");
+    try {
+      return new Download(new Arrival(first, options.path), parts, options.path);
+    } catch (error) {
+      parts.cancel();
+      throw error;
+    }
   }
 
   /** The live file as it was when opened. Undefined when a stored revision is read. */
   get file(): FileInfo | undefined {
-    return this.#header.file;
+    return this.#arrival.header.file;
   }
 
   /** The stored revision. Undefined when the live file is read. */
   get revision(): Revision | undefined {
-    return this.#header.revision;
+    return this.#arrival.header.revision;
   }
 
   /** Where in the content the first byte lies. */
   get offset(): number {
-    return Number(this.#header.offset);
+    return Number(this.#arrival.header.offset);
   }
 
   /** How many bytes will come. */
   get sizeBytes(): number {
-    return Number(this.#header.sizeBytes);
+    return this.#arrival.sizeBytes;
   }
 
   /** SHA-256 of the whole content, computed here and equal to the server's. Undefined before the end, or of a part. */
   get sha256(): Uint8Array | undefined {
-    return this.#sha256;
+    return this.#arrival.sha256;
   }
 
   /** Ends it early. */
@@ -87,7 +79,7 @@ export class Download implements AsyncIterable<Uint8Array> {
   async bytes(bytesMax: number): Promise<Uint8Array> {
     if (this.sizeBytes > bytesMax) {
       this.cancel();
-      throw new RangeError(`${this.#path} has ${this.sizeBytes} bytes, more than ${bytesMax}: use download()`);
+      throw tooLarge(this.#path, this.sizeBytes, bytesMax);
     }
     const out = new Uint8Array(this.sizeBytes);
     let at = 0;
@@ -101,46 +93,17 @@ export class Download implements AsyncIterable<Uint8Array> {
   async *[Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
     if (this.#taken) throw new Error("a Download can be read once");
     this.#taken = true;
-    const hash = createHash("sha256");
-    let at = this.offset;
     try {
-      for (;;) {
-        const next = await this.#parts.next();
-        if (next === undefined) throw broken(this.#path, "was cut short");
-        if (next.part.case === "trailer") {
-          this.#check(next.part.value, at - this.offset, hash.digest());
-          // To the very end: a call that is cancelled instead resets its stream, and HTTP/2 servers end connections
-          // that reset more than some thousand (CVE-2023-44487).
-          if ((await this.#parts.next()) !== undefined) throw broken(this.#path, "went on after its end");
-          return;
-        }
-        if (next.part.case !== "chunk") throw broken(this.#path, "held something unknown");
-        const { data, offset, crc32c: sum } = next.part.value;
-        if (Number(offset) !== at) throw broken(this.#path, `jumped from byte ${at} to ${offset}`);
-        at += data.length;
-        if (at - this.offset > this.sizeBytes) throw broken(this.#path, "held more bytes than it said");
-        // The whole has a SHA-256. A part has not, so each piece is checked.
-        if (this.#whole) hash.update(data);
-        else if (sum !== undefined && crc32c(data) !== sum) throw broken(this.#path, "was damaged on the way");
-        yield data;
+      // To the very end: a call that is cancelled instead resets its stream, and HTTP/2 servers end connections that reset
+      // more than some thousand (CVE-2023-44487).
+      for (let next = await this.#parts.next(); next; next = await this.#parts.next()) {
+        const data = this.#arrival.take(next);
+        if (data) yield data;
       }
+      arrived(this.#arrival, this.#path);
     } finally {
       this.cancel();
     }
-  }
-
-  get #whole(): boolean {
-    const { file, revision } = this.#header;
-    return this.offset === 0 && this.sizeBytes === Number((file ?? revision)?.sizeBytes ?? -1);
-  }
-
-  #check(trailer: ContentTrailer, sentBytes: number, sha256: Buffer): void {
-    if (Number(trailer.sizeBytes) !== sentBytes || sentBytes !== this.sizeBytes) {
-      throw broken(this.#path, `came with ${sentBytes} bytes of ${this.sizeBytes}`);
-    }
-    if (!this.#whole || trailer.sha256.length === 0) return;
-    if (!sha256.equals(trailer.sha256)) throw broken(this.#path, "does not have the SHA-256 it came with");
-    this.#sha256 = sha256;
   }
 }
 
@@ -174,7 +137,7 @@ class Parts {
       this.cancel();
       if (signal?.aborted) throw cancelled(signal, undefined, undefined);
       if (this.#idle.expired) {
-        throw new SafefileError(Code.DEADLINE_EXCEEDED, `Nothing of ${path} came for ${idleMsMax} ms.`);
+        throw silent(path, idleMsMax);
       }
       throw isServiceError(error) ? SafefileError.fromCall(error) : error;
     }
@@ -193,8 +156,10 @@ class Parts {
   }
 }
 
-function broken(path: string, what: string): SafefileError {
-  return new SafefileError(Code.DATA_LOSS, `The content of ${path} ${what}. Read it again.`, {
-    metadata: { path },
-  });
+export const tooLarge = (path: string, sizeBytes: number, bytesMax: number): RangeError =>
+  new RangeError(`${path} has ${sizeBytes} bytes, more than ${bytesMax}: use download()`);
+
+/** Nothing came for too long. */
+export function silent(path: string, idleMsMax: number): SafefileError {
+  return new SafefileError(Code.DEADLINE_EXCEEDED, `Nothing of ${path} came for ${idleMsMax} ms.`);
 }
