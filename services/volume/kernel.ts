@@ -5,8 +5,8 @@
 import { createHash } from "node:crypto";
 import fs from "node:fs";
 import { parentPort, type TransferListItem } from "node:worker_threads";
-import type { Calls, Filling } from "./calls.js";
-import { allocateNow, openBeneathNow } from "./native.js";
+import type { Calls, Examined, Filling } from "./calls.js";
+import { allocateNow, hasXattrsNow, OPEN_PLAIN, openBeneathNow } from "./native.js";
 import { NOTHING, some } from "./pool.js";
 import { toStat } from "./stat.js";
 import { codeOf, type Stat } from "./volume.js";
@@ -31,6 +31,38 @@ function unlessCode<T>(codes: readonly string[], call: () => T): T | undefined {
 
 const lookNow = (directory: number, name: string): Stat | undefined =>
   unlessCode(NOTHING, () => toStat(fs.lstatSync(`/proc/self/fd/${directory}/${name}`, { bigint: true })));
+
+/** A plain file, or undefined for anything that cannot be opened as one. */
+function plainNow(path: string): { readonly fd: number; readonly stat: Stat } | undefined {
+  let fd: number;
+  try {
+    fd = fs.openSync(path, OPEN_PLAIN);
+  } catch {
+    return undefined;
+  }
+  try {
+    const stat = toStat(fs.fstatSync(fd, { bigint: true }));
+    if (stat.type === "file") return { fd, stat };
+  } catch (error) {
+    fs.closeSync(fd);
+    throw error;
+  }
+  fs.closeSync(fd);
+  return undefined;
+}
+
+function readNow(fd: number, sizeBytes: number, position: number): Uint8Array {
+  const bytes = Buffer.allocUnsafeSlow(sizeBytes);
+  let done = 0;
+  for (let read = -1; read !== 0 && done < sizeBytes; done += read)
+    read = fs.readSync(fd, bytes, done, sizeBytes - done, position + done);
+  return bytes.subarray(0, done);
+}
+
+const digestNow = (fd: number, sizeBytes: number): Uint8Array =>
+  createHash("sha256")
+    .update(readNow(fd, sizeBytes, 0))
+    .digest();
 
 type Made = { readonly [Name in CallName]: (...values: never[]) => unknown };
 
@@ -71,12 +103,36 @@ const KERNEL: Made = {
       throw error;
     }
   },
+  examineBeneath(root: number, path: string, name: string, sizeBytes: number): Examined | undefined {
+    const directory = openBeneathNow(root, path);
+    if (directory === undefined) return undefined;
+    try {
+      const stat = lookNow(directory, name);
+      if (stat?.type !== "file") return { stat };
+      const plain = plainNow(`/proc/self/fd/${directory}/${name}`);
+      if (!plain) return undefined;
+      try {
+        const hasXattrs = hasXattrsNow(plain.fd);
+        if (plain.stat.sizeBytes !== sizeBytes) return { stat: plain.stat, hasXattrs };
+        return { stat: plain.stat, hasXattrs, sha256: digestNow(plain.fd, sizeBytes) };
+      } finally {
+        fs.closeSync(plain.fd);
+      }
+    } finally {
+      fs.closeSync(directory);
+    }
+  },
+  readPiece(path: string, sizeBytes: number, position: number) {
+    const plain = plainNow(path);
+    if (!plain) return undefined;
+    try {
+      return readNow(plain.fd, Math.max(0, Math.min(sizeBytes, plain.stat.sizeBytes - position)), position);
+    } finally {
+      fs.closeSync(plain.fd);
+    }
+  },
   inspect(fd: number, sizeBytes: number) {
-    const bytes = Buffer.allocUnsafe(sizeBytes);
-    let done = 0;
-    for (let read = -1; read !== 0 && done < sizeBytes; done += read)
-      read = fs.readSync(fd, bytes, done, sizeBytes - done, done);
-    const sha256 = createHash("sha256").update(bytes.subarray(0, done)).digest();
+    const sha256 = digestNow(fd, sizeBytes);
     return { stat: toStat(fs.fstatSync(fd, { bigint: true })), sha256 };
   },
   fstat: (fd: number) => toStat(fs.fstatSync(fd, { bigint: true })),

@@ -12,7 +12,14 @@ const PIECE_BYTES_MAX = 64 * 1024;
 const MESSAGES_MAX = 2;
 
 /** Each spares several trips through the pool. */
-const SEVERAL: ReadonlySet<CallName> = new Set(["fill", "lookBeneath", "findBeneath", "inspect"]);
+const SEVERAL: ReadonlySet<CallName> = new Set([
+  "fill",
+  "lookBeneath",
+  "findBeneath",
+  "examineBeneath",
+  "readPiece",
+  "inspect",
+]);
 
 interface Waiting {
   readonly resolve: (value: unknown) => void;
@@ -128,6 +135,14 @@ export const thread: Calls = {
   fill: (fd, filling) => (filling.bytes.length > PIECE_BYTES_MAX ? pool.fill(fd, filling) : calls.fill(fd, filling)),
   lookBeneath: on("lookBeneath"),
   findBeneath: on("findBeneath"),
+  examineBeneath: (root, path, name, sizeBytes) =>
+    sizeBytes > PIECE_BYTES_MAX
+      ? pool.examineBeneath(root, path, name, sizeBytes)
+      : calls.call("examineBeneath", root, path, name, sizeBytes),
+  readPiece: (path, sizeBytes, position) =>
+    sizeBytes > PIECE_BYTES_MAX
+      ? pool.readPiece(path, sizeBytes, position)
+      : calls.call("readPiece", path, sizeBytes, position),
   inspect: (fd, sizeBytes) =>
     sizeBytes > PIECE_BYTES_MAX ? pool.inspect(fd, sizeBytes) : calls.call("inspect", fd, sizeBytes),
   fstat: on("fstat"),
