@@ -65,6 +65,7 @@ export interface Life extends Gate, Drains {
   /** Aborted when changes that have not reached the journal must stop. */
   readonly aborting: AbortSignal;
   readonly volumeAnswers: boolean;
+  readonly hasRecovered: boolean;
   /** Ends the process at once: nothing more may be acknowledged. */
   leave(reason: string): void;
 }
@@ -220,6 +221,9 @@ function serve(engine: Engine, notices: Notices, config: Config, log: Logger, li
       failed: (failure, traceId) => notices.failed(failure, traceId),
       get volumeAnswers() {
         return life.volumeAnswers;
+      },
+      get hasRecovered() {
+        return life.hasRecovered;
       },
     },
   );

@@ -277,6 +277,12 @@ export const schema = z.strictObject({
     16 * 1024 * MiB,
     "Bytes of journal after which a checkpoint is made at once: bounds what a start after a power cut reads.",
   ),
+  recoverParallel: number(
+    64,
+    1,
+    1_000,
+    "Paths that a replay or a rebuild of the index works on at once, each with the content of one record in memory.",
+  ),
   requestIdKeepMs: number(
     24 * 3_600_000,
     60_000,

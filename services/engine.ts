@@ -140,14 +140,14 @@ export async function buildEngine(outside: Outside, config: Config, told: Told) 
   const files = new Files(volume, journals, batons, heads);
   const listing = new Listing(volume, files, config.listEntriesMax);
   const revisions = new Revisions(index, batons, heads, settler, files);
-  const rebuild = new Rebuild(index, journals, checkpoints, batons, settler);
+  const rebuild = new Rebuild(index, journals, checkpoints, batons, settler, config.recoverParallel);
   index.onMissing = () => {
     rebuild
       .runIfMissing()
       .then((rebuilt) => rebuilt && told.rebuilt?.(rebuilt))
       .catch((error: unknown) => told.warn("the index is not rebuilt yet", error));
   };
-  const tails = new Tails(index, journals, checkpoints, batons, heads);
+  const tails = new Tails(index, journals, checkpoints, batons, heads, config.recoverParallel);
   const survivor = new Survivor(
     volume,
     journals,
@@ -162,7 +162,17 @@ export async function buildEngine(outside: Outside, config: Config, told: Told) 
     async (dead) => await told.died?.(dead),
   );
   const repair = new Repair(index, journals, incarnation.id, announcer, tails);
-  const replay = new Replay(volume, journals, checkpoints, batons, heads, store, incarnation, survivor);
+  const replay = new Replay(
+    volume,
+    journals,
+    checkpoints,
+    batons,
+    heads,
+    store,
+    incarnation,
+    survivor,
+    config.recoverParallel,
+  );
   const uploads = new Uploads(volume, incarnation, config);
   return {
     volume,

@@ -21,6 +21,7 @@ export class Replica implements Life {
   private readonly loops: Promise<void>[] = [];
   private beats = 0;
   private serving = false;
+  private recovered = false;
   private silent = false;
   private drained: Promise<Drained> | undefined;
   /** When what is under way is cut off. */
@@ -58,6 +59,10 @@ export class Replica implements Life {
     return !this.silent;
   }
 
+  get hasRecovered(): boolean {
+    return this.recovered;
+  }
+
   /** Recovers, then serves. Returns the address. */
   async serve(): Promise<string> {
     const { server, engine, notices } = this.parts;
@@ -72,6 +77,8 @@ export class Replica implements Life {
       if (ended > 0) this.log.info({ ended }, "ended waits that were in a circle");
     };
     this.repeat("looking for circles of waits", this.closing.signal, look, this.config.deadlockLookMs);
+    // Before it recovers, which may take long: health says that it is not serving yet, and calls are told so.
+    const port = await server.listen(this.config.listen);
     const replayed = await replay.runIfNeeded();
     if (replayed) {
       notices.replayed(replayed);
@@ -81,7 +88,7 @@ export class Replica implements Life {
     // What those before us had not told Redis would else be missing from the index, and from watches.
     await engine.tails.indexAll();
     this.parts.engine.checkpointer.start();
-    const port = await server.listen(this.config.listen);
+    this.recovered = true;
     this.repeat("recovery", this.leaving.signal, () => this.lookAfterOthers());
     this.repeat("repair of the index", this.leaving.signal, () => this.lookAfterIndex());
     this.repeat("cleaning of uploads", this.leaving.signal, () => this.cleanUploads(), this.config.uploadCleanMs);

@@ -62,6 +62,8 @@ export interface CallsOutside {
   failed(failure: SafeOperationError, traceId: string): void;
   /** Whether the volume answers: calls that need it would hang. */
   readonly volumeAnswers: boolean;
+  /** Whether the volume is what was acknowledged: nothing of it is served before. */
+  readonly hasRecovered: boolean;
 }
 
 /** A call that was not answered yet. */
@@ -183,6 +185,8 @@ export class Calls {
         if (!handler) throw new NotImplementedError({ what: `${service.typeName}/${method.name}` });
         if (this.underWay > this.limits.callsMax)
           throw new OverloadedError({ what: "calls under way", limit: this.limits.callsMax });
+        if (!this.outside.hasRecovered)
+          throw new VolumeUnavailableError(new Error("this replica has just started and recovers the volume"));
         if (!this.outside.volumeAnswers && !WITHOUT_VOLUME.has(method.name))
           throw new VolumeUnavailableError(new Error("no call to it has come back for volumeSilentMs"));
         const { traceId, spanId } = span;

@@ -47,6 +47,10 @@ export function encodeHeader(
   return header;
 }
 
+/** How many bytes the frame at `offset` has, by its header, which may be damaged. */
+export const frameBytesAt = (bytes: Buffer, offset: number): number =>
+  FRAME_HEADER_BYTES + bytes.readUInt32LE(offset + 4);
+
 /**
  * The frame that starts at `offset` of `bytes`; undefined when there is no valid one, `"short"` when its payload
  * reaches past the end of `bytes`.

@@ -1,6 +1,6 @@
 import { type IncarnationId, incarnationBytes } from "../model/operation.js";
 import { type Handle, unless, type Volume } from "../volume/volume.js";
-import { decodeFrame, FRAME_HEADER_BYTES, type Frame } from "./frame.js";
+import { decodeFrame, FRAME_HEADER_BYTES, type Frame, frameBytesAt } from "./frame.js";
 import { JOURNAL_START, type Mark, type Position, segmentName } from "./position.js";
 
 /** How to take what follows the last valid record: `strict` looks through all of the segment for a sign that it was a
@@ -178,13 +178,13 @@ export class JournalReader {
 export async function readFrameAt(volume: Volume, position: Position, recordBytesMax: number): Promise<Frame> {
   const id = incarnationBytes(position.incarnation);
   const name = volume.control(segmentName(position.incarnation, position.segment));
-  await using handle = await volume.openRead(name);
-  for (let sizeBytes = 8 * 1024; ; sizeBytes *= 4) {
-    const buffer = Buffer.allocUnsafe(sizeBytes);
-    const bytes = buffer.subarray(0, await handle.read(buffer, position.offset));
+  for (let sizeBytes = 8 * 1024; ; ) {
+    const piece = await volume.readPiece(name, sizeBytes, position.offset);
+    const bytes = Buffer.from(piece.buffer, piece.byteOffset, piece.length);
     const frame = decodeFrame(bytes, 0, id, recordBytesMax);
-    if (frame === "short" && bytes.length === sizeBytes) continue;
-    if (typeof frame !== "object") throw new JournalCorruptError(position, "no valid record there");
-    return frame;
+    if (typeof frame === "object") return frame;
+    if (frame === undefined || bytes.length < sizeBytes)
+      throw new JournalCorruptError(position, "no valid record there");
+    sizeBytes = frameBytesAt(bytes, 0);
   }
 }

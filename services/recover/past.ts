@@ -1,13 +1,15 @@
 import type { Journals } from "../journal/journals.js";
 import { JOURNAL_START, type Mark } from "../journal/position.js";
 import type { Checkpoint } from "../journal/record.js";
+import { eachOf } from "../model/each.js";
 import { type IncarnationId, isRepair, NO_OPERATION, type OperationId, partsOf } from "../model/operation.js";
 import { type FilePath, pathHash } from "../model/path.js";
-import { changeOf } from "../model/record.js";
+import { changeOf, type PathChange } from "../model/record.js";
 import { type Baton, type Batons, isFinished } from "../protocol/baton.js";
 import { MissingRecordError } from "../protocol/heads.js";
 import type { Checkpoints } from "./checkpoints.js";
 import { type History, historyOf, type Recorded, type Witness } from "./history.js";
+import { type Wave, waveOf } from "./waves.js";
 
 /** What a journal is read for: all of it, or what came after its checkpoint. */
 export type Extent = "all" | "unsettled";
@@ -19,7 +21,15 @@ interface Reading {
   readonly foreignAborts: Set<OperationId>;
 }
 
-type Change = Recorded["changes"][number];
+/** What is kept of a change: journals hold more contents than fit into memory. */
+type Change = Recorded["changes"][number] & { readonly wave: Wave };
+
+const essenceOf = ({ path, epoch, baseOperation, kind, content }: PathChange): Change => ({
+  path,
+  epoch,
+  baseOperation,
+  wave: waveOf({ kind, content }),
+});
 
 /**
  * What the journals, their checkpoints and the batons tell of what is committed. Of what checkpoints vouch for, only
@@ -38,11 +48,18 @@ export class Past {
     private readonly batons: Batons,
   ) {}
 
-  static async read(journals: Journals, checkpoints: Checkpoints, batons: Batons, extent: Extent): Promise<Past> {
+  /** Looks at `parallel` batons at once. */
+  static async read(
+    journals: Journals,
+    checkpoints: Checkpoints,
+    batons: Batons,
+    extent: Extent,
+    parallel: number,
+  ): Promise<Past> {
     const past = new Past(journals, batons);
     for (const incarnation of await journals.incarnations())
       await past.readJournal(incarnation, extent === "all" ? undefined : await checkpoints.read(incarnation));
-    for (const [path, read] of past.steps) await past.readBaton(path, read);
+    await eachOf(past.steps, parallel, ([path, read]) => past.readBaton(path, read));
     // Another replayer aborts what it leaves out before it moves the first baton, so whatever it made of a baton that we
     // saw, its aborts are there by now.
     for (const incarnation of await journals.incarnations()) await past.readAborts(incarnation);
@@ -54,6 +71,11 @@ export class Past {
     const isUnread = (operation: OperationId): boolean =>
       (this.readings.get(partsOf(operation).incarnation)?.from?.at.sequence ?? 0) > 0;
     return historyOf([...this.records.values()], this.aborted, { witnesses: this.witnesses, isUnread });
+  }
+
+  /** What `operation` made of `path`, as far as its record was read. */
+  waveOf(path: FilePath, operation: OperationId): Wave | undefined {
+    return this.steps.get(path)?.get(operation)?.wave;
   }
 
   /** What a new final checkpoint of `incarnation` says once everything that was read of it is settled. */
@@ -79,8 +101,8 @@ export class Past {
     if (partsOf(operation).incarnation !== incarnation) reading.foreignAborts.add(operation);
   }
 
-  private note(operation: OperationId, changes: readonly Change[]): void {
-    const essence = changes.map(({ path, epoch, baseOperation }) => ({ path, epoch, baseOperation }));
+  private note(operation: OperationId, changes: readonly PathChange[]): void {
+    const essence = changes.map(essenceOf);
     this.records.set(operation, { operation, changes: essence });
     for (const change of essence) this.stepsOf(change.path).set(operation, change);
   }
@@ -122,14 +144,13 @@ export class Past {
       const record = await this.journals.find(at);
       const change = record && changeOf(record, path);
       if (!change) throw new MissingRecordError(at);
-      const { epoch, baseOperation } = change;
-      if (epoch < lowest) return;
+      if (change.epoch < lowest) return;
       // Only for this path: on its others it has a place among what was read there, or speaks of nothing.
-      const step = { path, epoch, baseOperation };
+      const step = essenceOf(change);
       const known = this.records.get(at)?.changes ?? [];
       this.records.set(at, { operation: at, changes: [...known, step], isSettled: true });
       steps.set(at, step);
-      at = baseOperation;
+      at = change.baseOperation;
     }
   }
 }

@@ -1,7 +1,9 @@
 import { randomUUID } from "node:crypto";
 import type { Index } from "../index/index.js";
 import type { Journals } from "../journal/journals.js";
-import { NO_OPERATION, type OperationId } from "../model/operation.js";
+import { JOURNAL_START, type Mark } from "../journal/position.js";
+import { eachOf } from "../model/each.js";
+import { type IncarnationId, NO_OPERATION } from "../model/operation.js";
 import { type FilePath, pathHash } from "../model/path.js";
 import { changeOf, type OperationRecord, onlyPath } from "../model/record.js";
 import { type Batons, isFinished } from "../protocol/baton.js";
@@ -14,6 +16,14 @@ export interface Rebuilt {
   readonly revisions: number;
   readonly journals: number;
   readonly records: number;
+}
+
+/** What was read of the journals. */
+interface Found {
+  readonly paths: Set<FilePath>;
+  /** Up to where. */
+  readonly read: Map<IncarnationId, Mark>;
+  records: number;
 }
 
 const BATCH = 256;
@@ -31,6 +41,8 @@ export class Rebuild {
     private readonly checkpoints: Checkpoints,
     private readonly batons: Batons,
     private readonly settler: Settler,
+    /** Paths that are worked on at once. */
+    private readonly parallel: number,
   ) {}
 
   /** Rebuilds, or joins a rebuild under way here; waits for one under way elsewhere first. */
@@ -74,32 +86,35 @@ export class Rebuild {
   }
 
   private async rebuild(): Promise<Rebuilt> {
+    const found: Found = { paths: new Set(), read: new Map(), records: 0 };
     // A damaged journal is met before anything is forgotten: then the index stays as it was.
-    for (const incarnation of await this.journals.incarnations())
-      for await (const _scanned of this.journals.scan(incarnation));
+    await this.readOn(found);
     // Cleared first: whatever is committed from now on is announced by whoever commits it, and what was committed
-    // before is in the journals that are read below.
+    // before is in the journals by now.
     await this.index.clear();
     const { connection } = this.index;
     const ended = await this.checkpoints.ends(await this.journals.incarnations());
-    const operations = new Map<FilePath, Set<OperationId>>();
-    let records = 0;
-    const incarnations = await this.journals.incarnations();
-    for (const incarnation of incarnations) {
-      for await (const scanned of this.journals.scan(incarnation)) {
-        records += 1;
-        if (scanned.type !== "operation") continue;
-        for (const { path } of scanned.record.changes) {
-          const known = operations.get(path);
-          if (known) known.add(scanned.record.operation);
-          else operations.set(path, new Set([scanned.record.operation]));
-        }
-      }
-    }
+    await this.readOn(found);
     let revisions = 0;
-    for (const [path] of operations) revisions += await this.indexPath(path);
+    await eachOf(found.paths, this.parallel, async (path) => {
+      const indexed = await this.indexPath(path);
+      revisions += indexed;
+    });
     for (const [incarnation, sequence] of ended) await this.index.account(incarnation, sequence, connection);
-    return { paths: operations.size, revisions, journals: incarnations.length, records };
+    return { paths: found.paths.size, revisions, journals: found.read.size, records: found.records };
+  }
+
+  /** Adds what has come into the journals since `found` was last added to. */
+  private async readOn(found: Found): Promise<void> {
+    for (const incarnation of await this.journals.incarnations()) {
+      let at = found.read.get(incarnation) ?? JOURNAL_START;
+      for await (const scanned of this.journals.scan(incarnation, { at, isFinal: false, foreignAborts: [] })) {
+        at = scanned.next;
+        found.records += 1;
+        if (scanned.type === "operation") for (const { path } of scanned.record.changes) found.paths.add(path);
+      }
+      found.read.set(incarnation, at);
+    }
   }
 
   /** Indexes the chain of `path`, oldest last: the head that the last batch sets only ever moves forward. */

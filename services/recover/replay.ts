@@ -1,6 +1,7 @@
 import type { Journals } from "../journal/journals.js";
 import { JournalCorruptError } from "../journal/reader.js";
-import { sameBytes, sameXattrs } from "../model/content.js";
+import { type Content, sameBytes, sameXattrs } from "../model/content.js";
+import { eachOf } from "../model/each.js";
 import {
   type IncarnationId,
   isIncarnationId,
@@ -30,7 +31,9 @@ import { type LiveName, type Name, NotPlainError, unless, type Volume, went } fr
 import type { Checkpoints } from "./checkpoints.js";
 import type { History, PathHistory } from "./history.js";
 import { Past } from "./past.js";
+import { SharedSync } from "./shared-sync.js";
 import type { Survivor } from "./survivor.js";
+import { type Wave, waveOf } from "./waves.js";
 
 export interface Replayed {
   readonly paths: number;
@@ -40,7 +43,6 @@ export interface Replayed {
 }
 
 const REPAIR_ATTEMPTS_MAX = 1000;
-const PARALLEL = 8;
 /** Revisions from before the checkpoint that a live file is compared with; the newest of them is what was there then. */
 const OLDER_MAX = 16;
 
@@ -53,6 +55,9 @@ export class Replay {
   /** Of what no checkpoint vouches for. */
   private history: History | undefined;
   private wholeHistory: History | undefined;
+  /** In which start of a host an incarnation ran never changes. One that does not say so is asked again. */
+  private readonly bootIds = new Map<IncarnationId, string>();
+  private readonly synced: SharedSync;
 
   constructor(
     private readonly volume: Volume,
@@ -63,7 +68,11 @@ export class Replay {
     private readonly store: Store,
     private readonly incarnation: Incarnation,
     private readonly survivor: Survivor,
-  ) {}
+    /** Paths that are worked on at once. */
+    private readonly parallel: number,
+  ) {
+    this.synced = new SharedSync(volume);
+  }
 
   /** Replays if this host has started anew since the volume was last brought up to date; undefined when it has not. */
   async runIfNeeded(): Promise<Replayed | undefined> {
@@ -101,11 +110,11 @@ export class Replay {
     for (const name of await namesIn(this.volume, "committed"))
       if (before.has(partsOf(name as OperationId).incarnation)) await removeTree(this.volume, `committed/${name}`);
 
-    const past = await Past.read(this.journals, this.checkpoints, this.batons, "unsettled");
+    const past = await Past.read(this.journals, this.checkpoints, this.batons, "unsettled", this.parallel);
     const history = past.history();
     this.history = history;
     for (const operation of history.leftOut) await this.journals.abort(operation, "left out after a power cut");
-    const republished = await this.repairAll(history);
+    const republished = await this.repairAll(past, history);
     await this.checkpoints.syncNames();
     // None of them forgets an abort because of another one that is final only now: a cut may come before that.
     for (const incarnation of before) {
@@ -116,37 +125,22 @@ export class Replay {
     return { paths: history.paths.size, republished, leftOut: history.leftOut.length };
   }
 
-  /**
-   * Repairs all paths: what is to go before what comes, so that a file does not lie where a directory was made since;
-   * directories before what is in them; and those that were removed last, the deepest first. Returns how many live
-   * files were others than they should be.
-   */
-  private async repairAll({ paths }: History): Promise<number> {
-    const waves: Record<"gone" | "made" | "files" | "removed", FilePath[]> = {
-      gone: [],
-      made: [],
-      files: [],
-      removed: [],
-    };
+  /** Repairs all paths, a wave after the other. Returns how many live files were others than they should be. */
+  private async repairAll(past: Past, { paths }: History): Promise<number> {
+    const waves: Record<Wave, FilePath[]> = { gone: [], made: [], files: [], removed: [] };
     for (const [path, { head }] of paths) {
-      const change = (await this.heads.headAt(path, head))?.change;
-      if (change?.kind === "MAKE_DIRECTORY") waves.made.push(path);
-      else if (change?.kind === "REMOVE_DIRECTORY") waves.removed.push(path);
-      else waves[change?.content ? "files" : "gone"].push(path);
+      const wave = past.waveOf(path, head) ?? waveOf((await this.heads.headAt(path, head))?.change);
+      waves[wave].push(path);
     }
     let republished = 0;
-    const repair = async (queue: Iterator<FilePath>): Promise<void> => {
-      for (let next = queue.next(); !next.done; next = queue.next())
-        if (await this.repair(next.value)) republished += 1;
+    const repair = async (path: FilePath): Promise<void> => {
+      if (await this.repair(path)) republished += 1;
     };
-    const together = (wave: FilePath[]) => {
-      const queue = wave.values();
-      return Promise.all(Array.from({ length: PARALLEL }, () => repair(queue)));
-    };
-    await together(waves.gone);
-    await repair(waves.made.sort().values());
-    await together(waves.files);
-    await repair(waves.removed.sort().reverse().values());
+    await eachOf(waves.gone, this.parallel, repair);
+    await eachOf(waves.made.sort(), 1, repair);
+    await eachOf(waves.files, this.parallel, repair);
+    // The deepest first.
+    await eachOf(waves.removed.sort().reverse(), 1, repair);
     return republished;
   }
 
@@ -161,7 +155,9 @@ export class Replay {
   }
 
   private async isAfter(incarnation: IncarnationId): Promise<boolean> {
-    return (await identityOf(this.volume, incarnation))?.bootId === this.volume.bootId;
+    const known = this.bootIds.get(incarnation) ?? (await identityOf(this.volume, incarnation))?.bootId;
+    if (known !== undefined) this.bootIds.set(incarnation, known);
+    return known === this.volume.bootId;
   }
 
   /**
@@ -170,10 +166,14 @@ export class Replay {
    * read everything.
    */
   private async historyOf(path: FilePath): Promise<PathHistory | undefined> {
-    this.history ??= (await Past.read(this.journals, this.checkpoints, this.batons, "unsettled")).history();
+    this.history ??= (
+      await Past.read(this.journals, this.checkpoints, this.batons, "unsettled", this.parallel)
+    ).history();
     const known = this.history.paths.get(path);
     if (known) return known;
-    this.wholeHistory ??= (await Past.read(this.journals, this.checkpoints, this.batons, "all")).history();
+    this.wholeHistory ??= (
+      await Past.read(this.journals, this.checkpoints, this.batons, "all", this.parallel)
+    ).history();
     return this.wholeHistory.paths.get(path);
   }
 
@@ -239,14 +239,20 @@ export class Replay {
       await this.volume.makeDirectory(made, head.change.directoryMode);
       return;
     }
+    await this.fill(staged, content, head.change.mtimeNs);
+    await this.synced.sync();
+  }
+
+  private async fill(staged: Name, content: Content, mtimeNs: bigint): Promise<void> {
     await using handle = await this.volume.create(staged);
     let position = 0;
     for await (const chunk of this.store.read(content)) {
+      const isAll = chunk.length === content.sizeBytes;
+      if (isAll) return void (await handle.fill(chunk, { ...content, mtimeNs }, false));
       await handle.write(chunk, position);
       position += chunk.length;
     }
-    await handle.setAttributes({ ...content, mtimeNs: head.change.mtimeNs });
-    await handle.sync();
+    await handle.setAttributes({ ...content, mtimeNs });
   }
 
   private async publish(path: FilePath, operation: OperationId, { change }: Head): Promise<boolean> {
@@ -322,20 +328,17 @@ export class Replay {
   private async holds(path: FilePath, head: Head | undefined): Promise<boolean> {
     if (!head) return true;
     const { content } = head.change;
-    const live = await unless(["ENOENT"], this.volume.locate(path)).catch((error: unknown) => {
+    const examined = this.volume.examine(path, content?.sizeBytes ?? 0);
+    const live = await unless(["ENOENT"], examined).catch((error: unknown) => {
       if (error instanceof NotPlainError) return "outside" as const;
       throw error;
     });
     if (live === "outside") return true;
     if (!live) return leavesNothing(head.change);
-    await using held = live;
-    const stats = await this.volume.stat(held);
-    if (stats?.type === "directory") return head.change.kind === "MAKE_DIRECTORY" || !(await this.cameBack(path, head));
-    if (stats && stats.type !== "file") return true;
-    if (!content || !stats) return !stats && leavesNothing(head.change);
-    if (stats.sizeBytes !== content.sizeBytes || !sameRights(content, stats)) return false;
-    if (!sameXattrs(await this.volume.xattrs(held), content.xattrs)) return false;
-    const sha256 = await this.digestAt(held, stats.sizeBytes);
+    const { stat, xattrs, sha256 } = live;
+    if (stat.type === "directory") return head.change.kind === "MAKE_DIRECTORY" || !(await this.cameBack(path, head));
+    if (stat.type !== "file") return true;
+    if (!content || !sameRights(content, stat) || !sameXattrs(xattrs, content.xattrs)) return false;
     return sha256 !== undefined && sameBytes(sha256, content.sha256);
   }
 

@@ -1,5 +1,6 @@
 import type { Index } from "../index/index.js";
 import type { Journals } from "../journal/journals.js";
+import { eachOf } from "../model/each.js";
 import type { IncarnationId } from "../model/operation.js";
 import { type FilePath, pathHash } from "../model/path.js";
 import { type OperationRecord, withoutBytes } from "../model/record.js";
@@ -18,6 +19,8 @@ export class Tails {
     private readonly checkpoints: Checkpoints,
     private readonly batons: Batons,
     private readonly heads: Heads,
+    /** Paths that are worked on at once. */
+    private readonly parallel: number,
   ) {}
 
   /** Indexes the tails of all that have ended. Returns how many operations Redis had not known. */
@@ -30,15 +33,18 @@ export class Tails {
 
   private async indexTail(incarnation: IncarnationId, end: number): Promise<number> {
     const { connection } = this.index;
-    const indexed = await this.index.watermark(incarnation);
-    if (indexed >= end) return 0;
+    const watermark = await this.index.watermark(incarnation);
+    if (watermark >= end) return 0;
     const paths = new Set<FilePath>();
-    for await (const scanned of this.journals.scanSince(incarnation, indexed)) {
-      if (scanned.type !== "operation" || scanned.sequence <= indexed) continue;
+    for await (const scanned of this.journals.scanSince(incarnation, watermark)) {
+      if (scanned.type !== "operation" || scanned.sequence <= watermark) continue;
       for (const { path } of scanned.record.changes) paths.add(path);
     }
     let count = 0;
-    for (const path of paths) count += await this.indexPath(path);
+    await eachOf(paths, this.parallel, async (path) => {
+      const indexed = await this.indexPath(path);
+      count += indexed;
+    });
     await this.index.account(incarnation, end, connection);
     return count;
   }

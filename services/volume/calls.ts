@@ -18,6 +18,14 @@ export interface Found {
   readonly stat: Stat | undefined;
 }
 
+export interface Examined {
+  /** Undefined when nothing is there; of a plain file, the one that was read. */
+  readonly stat: Stat | undefined;
+  /** Of a plain file of the size that was asked for. */
+  readonly sha256?: Uint8Array;
+  readonly hasXattrs?: boolean;
+}
+
 /**
  * The short calls of the kernel, as promises: names, attributes, and pieces of files. `pool` makes each on a thread of
  * Node's own; `thread` makes them one after the other on one thread, many in one message.
@@ -41,6 +49,11 @@ export interface Calls {
   findBeneath(root: number, path: string, name: string): Promise<Found | undefined>;
   /** `Volume.glance`: openat2, fstat, read, listxattr and close. Undefined when one of them failed, or all cost a trip. */
   glance(root: number, path: string, bytesMax: number): Promise<Glance | undefined>;
+  /** As `lookBeneath`, and of a plain file also its xattrs' names and its bytes. Undefined as well where it is better to
+   * make these calls one by one. */
+  examineBeneath(root: number, path: string, name: string, sizeBytes: number): Promise<Examined | undefined>;
+  /** Opens a plain file, reads and closes it. Undefined when one of them failed, or is better made by itself. */
+  readPiece(path: string, sizeBytes: number, position: number): Promise<Uint8Array | undefined>;
   fstat(fd: number): Promise<Stat>;
   /** fstat, and the digest of what is read. */
   inspect(fd: number, sizeBytes: number): Promise<Inspected>;

@@ -5,8 +5,8 @@
 import { hash } from "node:crypto";
 import fs from "node:fs";
 import { parentPort, type TransferListItem } from "node:worker_threads";
-import type { Calls, Filling } from "./calls.js";
-import { allocateNow, openBeneathNow, openFileNow, readXattrsNow } from "./native.js";
+import type { Calls, Examined, Filling } from "./calls.js";
+import { allocateNow, hasXattrsNow, OPEN_PLAIN, openBeneathNow, openFileNow, readXattrsNow } from "./native.js";
 import { NOTHING, some } from "./pool.js";
 import { toStat } from "./stat.js";
 import { codeOf, type Inspected, type Stat, USER, XATTR_BYTES_MAX } from "./volume.js";
@@ -32,17 +32,37 @@ function unlessCode<T>(codes: readonly string[], call: () => T): T | undefined {
 const lookNow = (directory: number, name: string): Stat | undefined =>
   unlessCode(NOTHING, () => toStat(fs.lstatSync(`/proc/self/fd/${directory}/${name}`, { bigint: true })));
 
-/** Reads from the start until `into` is full or the file ends; returns the number of bytes read. */
-function readFull(fd: number, into: Uint8Array): number {
-  let done = 0;
-  for (let read = -1; read !== 0 && done < into.length; done += read)
-    read = fs.readSync(fd, into, done, into.length - done, done);
-  return done;
+/** A plain file, or undefined for anything that cannot be opened as one. */
+function plainNow(path: string): { readonly fd: number; readonly stat: Stat } | undefined {
+  let fd: number;
+  try {
+    fd = fs.openSync(path, OPEN_PLAIN);
+  } catch {
+    return undefined;
+  }
+  try {
+    const stat = toStat(fs.fstatSync(fd, { bigint: true }));
+    if (stat.type === "file") return { fd, stat };
+  } catch (error) {
+    fs.closeSync(fd);
+    throw error;
+  }
+  fs.closeSync(fd);
+  return undefined;
 }
 
+function readNow(fd: number, sizeBytes: number, position: number): Uint8Array {
+  const bytes = Buffer.allocUnsafeSlow(sizeBytes);
+  let done = 0;
+  for (let read = -1; read !== 0 && done < sizeBytes; done += read)
+    read = fs.readSync(fd, bytes, done, sizeBytes - done, position + done);
+  return bytes.subarray(0, done);
+}
+
+const digestNow = (fd: number, sizeBytes: number): Uint8Array => hash("sha256", readNow(fd, sizeBytes, 0), "buffer");
+
 function inspectNow(fd: number, sizeBytes: number): Inspected {
-  const bytes = Buffer.allocUnsafe(sizeBytes);
-  const sha256 = hash("sha256", bytes.subarray(0, readFull(fd, bytes)), "buffer");
+  const sha256 = digestNow(fd, sizeBytes);
   return { stat: toStat(fs.fstatSync(fd, { bigint: true })), sha256 };
 }
 
@@ -93,13 +113,40 @@ const KERNEL: Made = {
       const stat = toStat(fs.fstatSync(fd, { bigint: true }));
       if (stat.type !== "file") return undefined;
       const xattrs = readXattrsNow(fd, USER, XATTR_BYTES_MAX);
-      const bytes = Buffer.allocUnsafeSlow(Math.min(bytesMax, stat.sizeBytes));
-      const bytesRead = readFull(fd, bytes);
-      return xattrs && { stat, xattrs: Object.fromEntries(xattrs), bytes: bytes.subarray(0, bytesRead) };
+      const bytes = readNow(fd, Math.min(bytesMax, stat.sizeBytes), 0);
+      return xattrs && { stat, xattrs: Object.fromEntries(xattrs), bytes };
     } catch {
       return undefined;
     } finally {
       fs.closeSync(fd);
+    }
+  },
+  examineBeneath(root: number, path: string, name: string, sizeBytes: number): Examined | undefined {
+    const directory = openBeneathNow(root, path);
+    if (directory === undefined) return undefined;
+    try {
+      const stat = lookNow(directory, name);
+      if (stat?.type !== "file") return { stat };
+      const plain = plainNow(`/proc/self/fd/${directory}/${name}`);
+      if (!plain) return undefined;
+      try {
+        const hasXattrs = hasXattrsNow(plain.fd);
+        if (plain.stat.sizeBytes !== sizeBytes) return { stat: plain.stat, hasXattrs };
+        return { stat: plain.stat, hasXattrs, sha256: digestNow(plain.fd, sizeBytes) };
+      } finally {
+        fs.closeSync(plain.fd);
+      }
+    } finally {
+      fs.closeSync(directory);
+    }
+  },
+  readPiece(path: string, sizeBytes: number, position: number) {
+    const plain = plainNow(path);
+    if (!plain) return undefined;
+    try {
+      return readNow(plain.fd, Math.max(0, Math.min(sizeBytes, plain.stat.sizeBytes - position)), position);
+    } finally {
+      fs.closeSync(plain.fd);
     }
   },
   fstat: (fd: number) => toStat(fs.fstatSync(fd, { bigint: true })),

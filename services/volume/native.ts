@@ -5,6 +5,7 @@ import { constants } from "node:fs";
 import { constants as osConstants } from "node:os";
 import koffi from "koffi";
 import { pulse } from "./pulse.js";
+import { codeOf } from "./volume.js";
 
 /** The most that koffi takes; every change has a few calls under way at most. Its own limit of 256 is met by many changes
  * at once, and one call more throws. */
@@ -22,8 +23,12 @@ const listxattr = libc.func("int64_t listxattr(const char *path, _Out_ uint8_t *
 const getxattr = libc.func("int64_t getxattr(const char *path, const char *name, _Out_ uint8_t *value, size_t size)");
 const lgetxattr = libc.func("int64_t lgetxattr(const char *path, const char *name, _Out_ uint8_t *value, size_t size)");
 
+const flistxattr = libc.func("int64_t flistxattr(int fd, _Out_ uint8_t *list, size_t size)");
+
 const OPENAT2 = 437;
 export const O_PATH = 0o10000000;
+/** Neither follows a symlink nor waits for whoever writes into a FIFO. */
+export const OPEN_PLAIN = constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const O_CLOEXEC = 0o2000000;
 const RESOLVE_NO_XDEV = 1n;
 const RESOLVE_NO_MAGICLINKS = 2n;
@@ -96,6 +101,7 @@ function made(call: ReturnType<typeof libc.func>, ...values: unknown[]): Promise
   return pulse.watch(done);
 }
 
+const XATTR_BYTES = 512;
 const CODES = new Map(Object.entries(osConstants.errno).map(([code, number]) => [number, code]));
 
 /** Flushes the file system that `fd` is in (syncfs(2)): contents and names. False when that failed. */
@@ -106,6 +112,9 @@ export const syncFileSystem = (fd: number): Promise<boolean> =>
     }),
   );
 
+/** Whether an open file has extended attributes, or may have; on this thread. */
+export const hasXattrsNow = (fd: number): boolean => Number(flistxattr(fd, null, 0)) !== 0;
+
 export async function setXattr(fd: number, name: string, value: Uint8Array): Promise<void> {
   await made(fsetxattr, fd, name, value, value.length, 0);
 }
@@ -115,13 +124,10 @@ export async function setXattr(fd: number, name: string, value: Uint8Array): Pro
  * no message could carry it. Throws ERANGE for more than `bytesMax` bytes of names, or in one value.
  */
 export async function readXattrs(path: string, prefix: string, bytesMax: number): Promise<[string, Uint8Array][]> {
-  const list = Buffer.allocUnsafe(bytesMax);
-  const listBytes = await made(llistxattr, path, list, list.length);
+  const names = namesIn(await xattr(llistxattr, [path], bytesMax), prefix);
   const found: [string, Uint8Array][] = [];
-  for (const name of namesIn(list.subarray(0, listBytes), prefix)) {
-    const value = Buffer.allocUnsafe(bytesMax);
-    const sizeBytes = await made(lgetxattr, path, name, value, value.length);
-    found.push([name.slice(prefix.length), Buffer.from(value.subarray(0, sizeBytes))]);
+  for (const name of names) {
+    found.push([name.slice(prefix.length), Buffer.from(await xattr(lgetxattr, [path, name], bytesMax))]);
   }
   return found;
 }
@@ -154,4 +160,20 @@ function namesIn(list: Buffer, prefix: string): string[] {
     .filter(isUtf8)
     .map(String)
     .filter((name) => name.startsWith(prefix));
+}
+
+/** What `call` says: hardly ever more than fits into a small buffer. */
+async function xattr(
+  call: typeof lgetxattr,
+  values: readonly string[],
+  bytesMax: number,
+  sizeBytes = Math.min(XATTR_BYTES, bytesMax),
+): Promise<Buffer> {
+  const bytes = Buffer.allocUnsafe(sizeBytes);
+  try {
+    return bytes.subarray(0, await made(call, ...values, bytes, sizeBytes));
+  } catch (error) {
+    if (codeOf(error) !== "ERANGE" || sizeBytes === bytesMax) throw error;
+    return await xattr(call, values, bytesMax, bytesMax);
+  }
 }

@@ -64,6 +64,8 @@ export const pool: Calls = {
     }
   },
   glance: async () => undefined,
+  examineBeneath: async () => undefined,
+  readPiece: async () => undefined,
   inspect: async (fd, sizeBytes) => {
     const digest = createHash("sha256");
     const piece = Buffer.allocUnsafe(Math.min(INSPECTED_BYTES, sizeBytes));

@@ -3,13 +3,14 @@ import * as nodePath from "node:path";
 import { baseNameOf, type FilePath, parentOf } from "../model/path.js";
 import type { Calls } from "./calls.js";
 import { failed, type OnDurabilityError, PosixHandle } from "./handle.js";
-import { O_PATH, readXattrs, syncFileSystem } from "./native.js";
+import { O_PATH, OPEN_PLAIN, readXattrs, syncFileSystem } from "./native.js";
 import { copyFile, fsync, NOTHING, pool, readdirTypes, statfs } from "./pool.js";
 import { inOrder, thread } from "./thread.js";
 import {
   codeOf,
   type Ended,
   type EntryType,
+  type Examined,
   type Glance,
   type Handle,
   type LiveName,
@@ -32,12 +33,13 @@ const NETWORK_FILE_SYSTEMS = new Set([
   0x6969, 0x00c36400, 0x65735546, 0xfe534d42, 0xff534d42, 0x01161970, 0x7461636f, 0x0bd00bd0,
 ]);
 const OPEN_DIRECTORY = O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW;
-const OPEN_PLAIN = constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const CONTROL = ".safefile";
 /** Parents made for a file: what a directory of ours is readable by. */
 const DIRECTORY_MODE = 0o755;
 const WALK_ATTEMPTS_MAX = 16;
 const XATTRS_ATTEMPTS_MAX = 16;
+/** What `readSmall` reads at most. */
+const SMALL_BYTES_MAX = 64 * 1024;
 
 class HeldName implements LiveName {
   readonly at: string;
@@ -129,6 +131,26 @@ export class PosixVolume implements Volume {
   async glance(path: FilePath, bytesMax: number): Promise<Glance | undefined> {
     const found = await this.calls.glance(this.root, path, bytesMax);
     return found && xattrBytes(Object.entries(found.xattrs)) <= XATTR_BYTES_MAX ? found : undefined;
+  }
+
+  async examine(path: FilePath, sizeBytes: number): Promise<Examined | undefined> {
+    const parent = parentOf(path);
+    const name = baseNameOf(path);
+    const found = parent === "" ? undefined : await this.calls.examineBeneath(this.root, parent, name, sizeBytes);
+    if (found && !found.hasXattrs) return found.stat && { stat: found.stat, xattrs: {}, sha256: found.sha256 };
+    await using live = await this.locate(path);
+    const stat = await this.stat(live);
+    if (stat?.type !== "file") return stat && { stat, xattrs: {}, sha256: undefined };
+    const xattrs = await this.xattrs(live);
+    await using handle = stat.sizeBytes === sizeBytes ? await this.openIfPlain(live) : undefined;
+    return { stat, xattrs, sha256: (await handle?.inspect(sizeBytes))?.sha256 };
+  }
+
+  private openIfPlain(name: Name): Promise<Handle | undefined> {
+    return unless(["ENOENT"], this.openRead(name)).catch((error: unknown) => {
+      if (error instanceof NotPlainError) return undefined;
+      throw error;
+    });
   }
 
   async locateWithParents(path: FilePath): Promise<{ live: LiveName; made: FilePath[] }> {
@@ -246,11 +268,16 @@ export class PosixVolume implements Volume {
   }
 
   async readSmall(name: Name): Promise<string | undefined> {
-    const handle = await unless(["ENOENT"], this.openRead(name));
-    if (!handle) return undefined;
-    await using open = handle;
-    const buffer = Buffer.alloc(64 * 1024);
-    return buffer.toString("utf8", 0, await open.read(buffer, 0));
+    const bytes = await unless(["ENOENT"], this.readPiece(name, SMALL_BYTES_MAX, 0));
+    return bytes && Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8");
+  }
+
+  async readPiece(name: Name, sizeBytes: number, position: number): Promise<Uint8Array> {
+    const piece = await this.calls.readPiece(name.at, sizeBytes, position);
+    if (piece) return piece;
+    await using handle = await this.openRead(name);
+    const bytes = Buffer.allocUnsafe(sizeBytes);
+    return bytes.subarray(0, await handle.read(bytes, position));
   }
 
   async touch(name: Name): Promise<void> {

@@ -13,7 +13,16 @@ const PIECE_BYTES_MAX = 64 * 1024;
 const MESSAGES_MAX = 2;
 
 /** Each spares several trips through the pool. */
-const SEVERAL: ReadonlySet<Sent[0]> = new Set(["fill", "lookBeneath", "findBeneath", "glance", "inspect", "inOrder"]);
+const SEVERAL: ReadonlySet<Sent[0]> = new Set([
+  "fill",
+  "lookBeneath",
+  "findBeneath",
+  "examineBeneath",
+  "readPiece",
+  "glance",
+  "inspect",
+  "inOrder",
+]);
 
 interface Waiting {
   readonly resolve: (value: unknown) => void;
@@ -183,6 +192,14 @@ export const thread: Calls = {
   lookBeneath: on("lookBeneath"),
   findBeneath: on("findBeneath"),
   glance: on("glance"),
+  examineBeneath: (root, path, name, sizeBytes) =>
+    sizeBytes > PIECE_BYTES_MAX
+      ? pool.examineBeneath(root, path, name, sizeBytes)
+      : calls.call("examineBeneath", root, path, name, sizeBytes),
+  readPiece: (path, sizeBytes, position) =>
+    sizeBytes > PIECE_BYTES_MAX
+      ? pool.readPiece(path, sizeBytes, position)
+      : calls.call("readPiece", path, sizeBytes, position),
   inspect: (fd, sizeBytes) =>
     sizeBytes > PIECE_BYTES_MAX ? pool.inspect(fd, sizeBytes) : calls.call("inspect", fd, sizeBytes),
   fstat: on("fstat"),

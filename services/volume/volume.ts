@@ -66,6 +66,15 @@ export interface Glance {
   readonly bytes: Uint8Array;
 }
 
+/** What is at a path, and what proves which revision that is. */
+export interface Examined {
+  readonly stat: Stat;
+  /** Of a plain file. */
+  readonly xattrs: Xattrs;
+  /** Of a plain file that has the size asked for, and is still there. */
+  readonly sha256: Uint8Array | undefined;
+}
+
 export interface Handle extends AsyncDisposable {
   /** Writes all of `bytes` at `position`. */
   write(bytes: Uint8Array, position: number): Promise<void>;
@@ -108,6 +117,8 @@ export interface Volume {
    * there is none, when it cannot be read, or when this volume has no faster way than the calls one by one: they tell.
    */
   glance(path: FilePath, bytesMax: number): Promise<Glance | undefined>;
+  /** What is at `path`, undefined for nothing; with the digest of a plain file of `sizeBytes`. Throws as `locate` does. */
+  examine(path: FilePath, sizeBytes: number): Promise<Examined | undefined>;
   /** As `locate`, after making the missing parents. Returns the directories made, deepest last. */
   locateWithParents(path: FilePath): Promise<{ live: LiveName; made: FilePath[] }>;
   /** Removes directories that `locateWithParents` made, as far as they are empty. */
@@ -123,6 +134,8 @@ export interface Volume {
   openRead(name: Name): Promise<Handle>;
   /** Creates a small file that must not exist, with its content; durable only after `syncDirectory` and a sync. */
   createWith(name: Name, content: string, sync: boolean): Promise<void>;
+  /** As `openRead`, with what a read into `sizeBytes` bytes gives. */
+  readPiece(name: Name, sizeBytes: number, position: number): Promise<Uint8Array>;
   readSmall(name: Name): Promise<string | undefined>;
   /** Sets the modification time to now. */
   touch(name: Name): Promise<void>;

@@ -6,7 +6,7 @@ import { Redis } from "ioredis";
 import { Settled } from "../../services/journal/settled.js";
 import type { OperationId } from "../../services/model/operation.js";
 import { type FilePath, pathHash } from "../../services/model/path.js";
-import type { Handle } from "../../services/volume/volume.js";
+import type { Handle, Name } from "../../services/volume/volume.js";
 import { type Core, type CoreOptions, ioError, type Tamper, World } from "../regress/core.js";
 import { ForgetfulDisk } from "./copy.js";
 
@@ -38,20 +38,26 @@ function countingReads(
   before: { segment: number; offset: number },
   count: (bytes: number) => void,
 ): Tamper {
+  const isOld = (name: Name, position: number): boolean => {
+    const [, found, segment] = /journal\/([^/]+)\/0*([0-9]+)\.log$/.exec(name.at) ?? [];
+    const isBefore = Number(segment) < before.segment;
+    return found === incarnation && (isBefore || (Number(segment) === before.segment && position < before.offset));
+  };
   return {
+    readPiece: async (real, name, sizeBytes, position) => {
+      const bytes = await real.readPiece(name, sizeBytes, position);
+      if (isOld(name, position)) count(bytes.length);
+      return bytes;
+    },
     openRead: async (real, name): Promise<Handle> => {
       const handle = await real.openRead(name);
-      const [, found, segment] = /journal\/([^/]+)\/0*([0-9]+)\.log$/.exec(name.at) ?? [];
-      if (found !== incarnation) return handle;
       return new Proxy(handle, {
         get(target, key) {
           const value: unknown = Reflect.get(target, key, target);
           if (key !== "read") return typeof value === "function" ? value.bind(target) : value;
           return async (into: Uint8Array, position: number) => {
             const bytes = await target.read(into, position);
-            const isOld =
-              Number(segment) < before.segment || (Number(segment) === before.segment && position < before.offset);
-            if (isOld) count(bytes);
+            if (isOld(name, position)) count(bytes);
             return bytes;
           };
         },

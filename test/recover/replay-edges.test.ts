@@ -368,9 +368,9 @@ test("I7: an error of the volume stops a replay, and the next one does it all", 
   const { core, disk, found } = await beforeCut(t);
   await core.write("d/f", "one");
   const root = await disk.cut();
-  for (const call of ["locate", "openRead"] as const) {
+  for (const call of ["examine", "openRead", "locateWithParents"] as const) {
     await mkdir(path.join(root, "d"), { recursive: true });
-    await writeFile(path.join(root, "d/f"), "one");
+    await writeFile(path.join(root, "d/f"), "outside");
     const failing = await found(root, {
       tamper: {
         [call]: async (real: never, at: never) => {

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
 import { IndexUnavailableError } from "../../services/errors/index.js";
 import { type FilePath, pathHash } from "../../services/model/path.js";
+import type { Name } from "../../services/volume/volume.js";
 import { type Core, type Tamper, World } from "../regress/core.js";
 
 const F = "f" as FilePath;
@@ -55,10 +56,17 @@ test("I8: a live incarnation indexes its own; nobody else calls it accounted for
 test("a tail is read from the segment that holds the watermark, and from no earlier one", async (t) => {
   const { world, redis } = await start(t);
   const read = new Set<string>();
+  const note = ({ at }: Name): void => {
+    if (at.includes(`journal/${dead.incarnation.id}`)) read.add(path.basename(at));
+  };
   const tamper: Tamper = {
     openRead: (real, name) => {
-      if (name.at.includes(`journal/${dead.incarnation.id}`)) read.add(path.basename(name.at));
+      note(name);
       return real.openRead(name);
+    },
+    readPiece: (real, name, ...piece) => {
+      note(name);
+      return real.readPiece(name, ...piece);
     },
   };
   const dead = await world.core({ config: { segmentBytesMax: SEGMENT_BYTES } });

@@ -199,6 +199,7 @@ export class Remains {
       checkpoints as unknown as Checkpoints,
       batons as unknown as Batons,
       extent,
+      2,
     );
   }
 

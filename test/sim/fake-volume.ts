@@ -3,6 +3,7 @@ import {
   codeOf,
   DurabilityError,
   type EntryType,
+  type Examined,
   type Glance,
   type Handle,
   type LiveName,
@@ -137,6 +138,15 @@ export class FakeVolume implements Volume {
     return { stat, bytes, xattrs: file.rights.xattrs };
   }
 
+  async examine(path: FilePath, sizeBytes: number): Promise<Examined | undefined> {
+    await using live = await this.locate(path);
+    const stat = await this.stat(live);
+    if (stat?.type !== "file") return stat && { stat, xattrs: {}, sha256: undefined };
+    const xattrs = await this.xattrs(live);
+    const handle = stat.sizeBytes === sizeBytes ? await unless(["ENOENT"], this.openRead(live)) : undefined;
+    return { stat, xattrs, sha256: (await handle?.inspect(sizeBytes))?.sha256 };
+  }
+
   async locateWithParents(path: FilePath): Promise<{ live: LiveName; made: FilePath[] }> {
     const made: FilePath[] = [];
     for (let attempt = 1; ; attempt++) {
@@ -199,6 +209,12 @@ export class FakeVolume implements Volume {
     const handle = await this.create(name);
     await handle.write(Buffer.from(content), 0);
     if (sync) await handle.sync();
+  }
+
+  async readPiece(name: Name, sizeBytes: number, position: number): Promise<Uint8Array> {
+    const handle = await this.openRead(name);
+    const bytes = Buffer.alloc(sizeBytes);
+    return bytes.subarray(0, await handle.read(bytes, position));
   }
 
   async readSmall(name: Name): Promise<string | undefined> {

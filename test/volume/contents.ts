@@ -67,6 +67,24 @@ export const CONTENTS: Rules = {
     await fails(readable.fill(Buffer.from("x"), { mode: 0o600, mtimeNs: 0n }, false), "EBADF");
   },
 
+  "a piece is what is there of it, of plain files only": async ({ volume }) => {
+    const name = volume.control("piece");
+    await fails(volume.readPiece(name, 5, 0), "ENOENT");
+    for (const [sizeBytes, position, text] of [
+      [4, 0, "0123"],
+      [4, 8, "89"],
+      [4, 10, ""],
+      [4, 99, ""],
+      [100_000, 3, "3456789"],
+    ] as const) {
+      await volume.createWith(name, "0123456789", false);
+      assert.equal(Buffer.from(await volume.readPiece(name, sizeBytes, position)).toString(), text);
+      await volume.unlink(name);
+    }
+    await volume.makeDirectory(name);
+    await notPlain(volume.readPiece(name, 5, 0), "directory");
+  },
+
   "a file is inspected as it reads back, whatever its size": async ({ volume }) => {
     for (const sizeBytes of [0, 5, 64 * 1024, 64 * 1024 + 1, 600 * 1024]) {
       await using handle = await volume.create(volume.control(`inspected-${sizeBytes}`));

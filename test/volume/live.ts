@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { fails, liveText, notPlain, path, put, type Rules } from "./ground.js";
 
 /** Paths below the root, which others change at the same time. */
@@ -50,6 +51,45 @@ export const LIVE: Rules = {
     assert.deepEqual(found, await volume.stat(live));
     await notPlain(volume.peek(path("a/link/file")), "symlink");
     await notPlain(volume.peek(path("a/plain/file")), "not-a-directory");
+  },
+
+  "examine says what proves a revision, and follows nothing": async ({ volume, outside }) => {
+    await fails(volume.examine(path("a/file"), 5), "ENOENT");
+    await outside.makeDirectory("a");
+    await outside.symlink("a/link", ".");
+    await outside.special("a/pipe");
+    for (const at of ["a/file", "top"]) {
+      assert.equal(await volume.examine(path(at), 5), undefined);
+      await outside.write(at, "plain");
+      await using live = await volume.locate(path(at));
+      const stat = await volume.stat(live);
+      const sha256 = createHash("sha256").update("plain").digest();
+      const found = await volume.examine(path(at), 5);
+      assert.deepEqual([found?.stat, found?.xattrs], [stat, {}]);
+      assert(sha256.equals(found?.sha256 ?? Buffer.alloc(0)));
+      for (const sizeBytes of [0, 4, 6, 1_000_000])
+        assert.deepEqual(await volume.examine(path(at), sizeBytes), { stat, xattrs: {}, sha256: undefined });
+      await using handle = await volume.openWrite(live);
+      const note = Buffer.alloc(2_000, "note");
+      await handle.setAttributes({ mode: 0o640, mtimeNs: 0n, xattrs: { note } });
+      const noted = await volume.examine(path(at), 5);
+      assert(note.equals(noted?.xattrs.note ?? Buffer.alloc(0)));
+      assert(sha256.equals(noted?.sha256 ?? Buffer.alloc(0)));
+      const large = Buffer.alloc(100_000, "large");
+      await handle.write(large, 0);
+      const digest = createHash("sha256").update(large).digest();
+      assert(digest.equals((await volume.examine(path(at), 100_000))?.sha256 ?? Buffer.alloc(0)));
+    }
+    for (const [at, type] of [
+      ["a", "directory"],
+      ["a/link", "symlink"],
+      ["a/pipe", "other"],
+    ] as const) {
+      const found = await volume.examine(path(at), 0);
+      assert.deepEqual([found?.stat.type, found?.sha256], [type, undefined], at);
+    }
+    await notPlain(volume.examine(path("a/link/file"), 5), "symlink");
+    await notPlain(volume.examine(path("a/file/file"), 5), "not-a-directory");
   },
 
   "find holds the directory and says what is in it": async ({ volume, outside }) => {
