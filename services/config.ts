@@ -126,7 +126,7 @@ export const schema = z.strictObject({
     500,
     0,
     60_000,
-    "Milliseconds that a lease nobody uses is kept for the next change of its path, which then asks no lock server. Others who want it get it at once; those of a replica that dies are out until their term ends.",
+    "Milliseconds that a lease nobody uses is kept for the next change of its path, which then asks no lock server; up to an eighth longer, so that many are given back together. Others who want it get it at once; those of a replica that dies are out until their term ends.",
   ),
   leasesKeptMax: number(
     1_000,

@@ -65,10 +65,12 @@ local function members(path, from, to, matters)
   end
 end
 
--- Whoever is met by nobody else: a few lines of one path.
-local function sweep()
-  local path = redis.call('ZRANDMEMBER', P .. 'n')
-  if not path then return end
+-- Whoever is met by nobody else: a few lines of one path, another one each time.
+local function sweep(times)
+  local count = redis.call('ZCARD', P .. 'n')
+  if count == 0 then return end
+  local at = (tonumber(time[2]) + times) % count
+  local path = redis.call('ZRANGE', P .. 'n', at, at)[1]
   for _, member in ipairs(redis.call('ZRANGE', P .. 'p:' .. path, 0, 15)) do
     if not lives(string.sub(member, 3)) then strike(path, member) end
   end
@@ -269,7 +271,8 @@ if verb == 'release' then
   local hasTrees = redis.call('EXISTS', P .. 't') == 1
   for at = 2, #ARGV, 3 do
     local id, why = ARGV[at], ARGV[at + 1]
-    local line = redis.call('GETDEL', P .. 'i:' .. id)
+    local line = redis.call('GET', P .. 'i:' .. id)
+    if line then redis.call('DEL', P .. 'i:' .. id) end
     redis.call('SREM', P .. 'parties', id)
     for _, target in ipairs(cjson.decode(ARGV[at + 2])) do
       local isLast = strike(target[1], target[3] .. target[2] .. id)
@@ -280,7 +283,7 @@ if verb == 'release' then
       count = count + 1
       told(why, id, string.sub(line, 2))
     end
-    sweep()
+    sweep(at)
   end
   wake(free)
   return { count, now }

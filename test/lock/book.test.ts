@@ -115,7 +115,7 @@ class Story {
     else if (draw < 97) {
       this.life = LIVES.find((life) => life !== this.life) as string;
       if (this.random.chance(0.5)) await this.twins.flush();
-      await this.same("acquire", this.life, id, text, ms, ms);
+      await this.same("acquire", this.life, id, text, ms, ms, soloPath(entry) ?? "");
       await this.bless();
     }
     if (ms === SHORT_MS) await sleep(OVER_MS);

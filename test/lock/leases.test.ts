@@ -221,6 +221,30 @@ test("a lease that is kept, or passed on here, asks no lock server", async (t) =
   assert.equal(await scripts(replicas), before);
 });
 
+test("what was kept long enough is given back together, and before anything else is asked in the same turn", async (t) => {
+  const [leaseKeepMs, count] = [400, 60];
+  // Nobody may be told by itself: whoever finds its way barred by what was just given back would come too late.
+  const replicas = await three(t, 2, { leaseMs: 60_000, leaseKeepMs, wakeUpMsMax: 20_000 });
+  const [leases, other] = replicas.all as [Leases, Leases];
+  const holds = await Promise.all(Array.from({ length: count }, (_, at) => leases.acquire(wish(`d/${at}`))));
+  const before = await scripts(replicas);
+  const keptFromMs = performance.now();
+  for (const hold of holds) hold.release();
+  assert.equal(leases.counts.held, count);
+  while (leases.counts.held > 0) await sleep(5);
+  const keptMs = performance.now() - keptFromMs;
+  assert.ok(keptMs >= leaseKeepMs - 2, `kept ${keptMs} ms`);
+  await leases.settled(AbortSignal.timeout(5_000));
+  assert.equal((await scripts(replicas)) - before, 3, "one at each server");
+  (await other.acquire(wish([subtree("d")], { waitMs: 0 }))).release();
+  await other.settled(AbortSignal.timeout(5_000));
+
+  for (let at = 0; at < count; at++) (await leases.acquire(wish(`d/${at}`))).release();
+  const all = await leases.acquire(wish([subtree("d")], { waitMs: 0 }));
+  assert.equal(all.hasWaited, false);
+  all.release();
+});
+
 test("what is kept goes at once to those elsewhere who want it, be it a subtree of many", async (t) => {
   // Whoever had to look by itself, or to wait for a kept lease to end, would come too late.
   const limits = { leaseMs: 60_000, leaseKeepMs: 60_000, wakeUpMsMax: 20_000 };
