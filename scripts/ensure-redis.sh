@@ -7,8 +7,8 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# The Redis clients speak RESP3, which Redis has had since version 6.
-readonly major_min=6
+# SET with PXAT came with 6.2.
+readonly major_min=6 minor_min=2
 readonly link="$PWD/.tools/redis-server"
 
 say() { printf '%s\n' "$*" >&2; }
@@ -17,10 +17,10 @@ say() { printf '%s\n' "$*" >&2; }
 version() {
   local words found
   words=$("$1" --version 2>/dev/null </dev/null) || return 1
-  [[ $words =~ v=([0-9]+)\.([0-9.]+) ]] || return 1
+  [[ $words =~ v=([0-9]+)\.([0-9]+)([0-9.]*) ]] || return 1
   found=${BASH_REMATCH[1]}
-  ((found >= major_min)) || return 1
-  printf '%s.%s\n' "$found" "${BASH_REMATCH[2]}"
+  ((found > major_min || found == major_min && BASH_REMATCH[2] >= minor_min)) || return 1
+  printf '%s.%s%s\n' "$found" "${BASH_REMATCH[2]}" "${BASH_REMATCH[3]}"
 }
 
 accept() {
@@ -60,7 +60,7 @@ install_with_apt() {
 
 if [[ -n ${REDIS_SERVER_BIN:-} ]]; then
   accept "$REDIS_SERVER_BIN" || true
-  say "REDIS_SERVER_BIN is $REDIS_SERVER_BIN, which is not a redis-server of version $major_min or newer that starts."
+  say "REDIS_SERVER_BIN is $REDIS_SERVER_BIN, which is not a redis-server of version $major_min.$minor_min or newer that starts."
   exit 1
 fi
 if found=$(command -v redis-server); then accept "$found" || true; fi
@@ -68,7 +68,7 @@ if [[ -x $link ]]; then accept "$link" || true; fi
 if link_from_tools; then accept "$link" || true; fi
 if install_with_apt && link_from_tools; then accept "$link" || true; fi
 
-say "Safefile needs redis-server $major_min or newer and could not find or install one. Install it (Debian, Ubuntu:" \
+say "Safefile needs redis-server $major_min.$minor_min or newer and could not find or install one. Install it (Debian, Ubuntu:" \
   "'apt-get install redis-tools'; Fedora: 'dnf install redis'; Alpine: 'apk add redis'; macOS: 'brew install redis')" \
   "or set REDIS_SERVER_BIN to its path."
 exit 1
