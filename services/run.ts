@@ -9,8 +9,8 @@ import { type AddressInfo, createServer } from "node:net";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { type Config, ConfigError, loadConfig } from "./config.js";
+import { NODE_ARGUMENTS, REPLICA_MAIN } from "./node-arguments.js";
 
 const EXIT_FAILED = 1;
 const EXIT_CONFIG = 78;
@@ -231,25 +231,21 @@ class Run {
     if (this.#stopping) return;
     const { config } = this;
     const url = `redis://127.0.0.1:${this.#redisPort}`;
-    const child = spawn(
-      process.execPath,
-      ["--enable-source-maps", "--import", here("./telemetry/register.js"), fileURLToPath(here("./main.js"))],
-      {
-        // Not the terminal's group, for the signal is passed on: twice would be once too often.
-        detached: true,
-        stdio: ["ignore", "pipe", "inherit"],
-        env: {
-          ...process.env,
-          SAFEFILE_VOLUME_ROOT: this.volume,
-          SAFEFILE_REDIS_URLS: url,
-          SAFEFILE_INDEX_URL: url,
-          // The line that says it is ready is one of level info. What is shown is decided here.
-          SAFEFILE_LOG_LEVEL: config.logLevel === "debug" ? "debug" : "info",
-          // Once a port was found, clients know it.
-          ...(this.#address === undefined ? {} : { SAFEFILE_LISTEN: this.#address }),
-        },
+    const child = spawn(process.execPath, [...NODE_ARGUMENTS, REPLICA_MAIN], {
+      // Not the terminal's group, for the signal is passed on: twice would be once too often.
+      detached: true,
+      stdio: ["ignore", "pipe", "inherit"],
+      env: {
+        ...process.env,
+        SAFEFILE_VOLUME_ROOT: this.volume,
+        SAFEFILE_REDIS_URLS: url,
+        SAFEFILE_INDEX_URL: url,
+        // The line that says it is ready is one of level info. What is shown is decided here.
+        SAFEFILE_LOG_LEVEL: config.logLevel === "debug" ? "debug" : "info",
+        // Once a port was found, clients know it.
+        ...(this.#address === undefined ? {} : { SAFEFILE_LISTEN: this.#address }),
       },
-    );
+    });
     this.#replica = child;
     this.hold.add(child);
     createInterface({ input: child.stdout! }).on("line", (line) => this.#logged(line));
@@ -293,7 +289,6 @@ what you made of it is kept as a revision, too.`;
 }
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
-const here = (file: string): string => new URL(file, import.meta.url).href;
 
 /** Fulfilled with the code or the signal when a process has ended, or could not be started. */
 function ended(child: ChildProcess): Promise<string> {

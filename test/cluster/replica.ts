@@ -1,11 +1,11 @@
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
+import { NODE_ARGUMENTS, REPLICA_MAIN } from "../../services/node-arguments.js";
 import { type Cleanup, endWithParent } from "./cleanup.js";
 
 export interface ReplicaOptions {
@@ -68,14 +68,9 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
   // JSON is YAML.
   if (options.config !== undefined) await writeFile(path.join(cwd, "safefile.yaml"), JSON.stringify(options.config));
 
-  const register = path.join(dist, "services/telemetry/register.js");
   const child = spawn(
     process.execPath,
-    [
-      "--enable-source-maps",
-      ...(existsSync(register) ? ["--import", pathToFileURL(register).href] : []),
-      path.join(dist, options.main ?? "services/main.js"),
-    ],
+    [...NODE_ARGUMENTS, options.main ? path.join(dist, options.main) : REPLICA_MAIN],
     { cwd, env: environment(options), stdio: ["ignore", "pipe", "pipe"] },
   );
   endWithParent(child);
