@@ -155,9 +155,9 @@ test("I14: unfinished uploads are counted, and go when nobody came back for them
   await isEmpty();
 });
 
-test("I14: 300 MiB pass through bounded memory, and again when they are resumed", { timeout }, async (t) => {
+test("I14: 600 MiB pass through bounded memory, and again when they are resumed", { timeout }, async (t) => {
   const { replica, volume, stream, isEmpty } = await start(t);
-  const total = 300 * MIB;
+  const total = 600 * MIB;
   const part = randomBytes(4 * MIB);
   const rssBytes = async () => {
     const [, kib] = /^VmHWM:\s+(\d+) kB/m.exec(await readFile(`/proc/${replica.pid}/status`, "utf8"))!;
@@ -179,6 +179,7 @@ test("I14: 300 MiB pass through bounded memory, and again when they are resumed"
   assert.equal(code, "OK", message);
   const grownBytes = (await rssBytes()) - before;
   t.diagnostic(`peak of resident memory grew by ${Math.round(grownBytes / MIB)} MiB`);
-  assert.ok(grownBytes < 96 * MIB, `grew by ${grownBytes} bytes`);
+  // Garbage among the buffers is collected when they have made the heap twice as large.
+  assert.ok(grownBytes < 192 * MIB, `grew by ${grownBytes} bytes`);
   await isEmpty();
 });
