@@ -186,7 +186,7 @@ export class Calls {
         if (this.underWay > this.limits.callsMax)
           throw new OverloadedError({ what: "calls under way", limit: this.limits.callsMax });
         if (!this.outside.hasRecovered)
-          throw new VolumeUnavailableError(new Error("this replica has just started and recovers the volume"));
+          throw new VolumeUnavailableError(undefined, "This replica has just started and still recovers the volume.");
         if (!this.outside.volumeAnswers && !WITHOUT_VOLUME.has(method.name))
           throw new VolumeUnavailableError(new Error("no call to it has come back for volumeSilentMs"));
         const { traceId, spanId } = span;

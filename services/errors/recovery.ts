@@ -27,8 +27,8 @@ export class IndexUnavailableError extends RecoveryError {
 }
 
 export class VolumeUnavailableError extends RecoveryError {
-  constructor(cause: unknown) {
-    super("VOLUME_UNAVAILABLE", "UNAVAILABLE", "The volume does not answer as it should. Nothing was changed.", {
+  constructor(cause: unknown, what = "The volume does not answer as it should.") {
+    super("VOLUME_UNAVAILABLE", "UNAVAILABLE", `${what} Nothing was changed.`, {
       retryAfterMs: 1000,
       cause,
     });

@@ -245,10 +245,8 @@ export class Attempt implements AsyncDisposable {
       () => this.allBatons.rename(baton, next),
     ]);
     if (published.status === "rejected") throw published.reason;
-    if (looked.status === "rejected") return;
-    this.published[0] = looked.value;
-    this.allBatons.moved(next, renamed);
-    this.isPassedOn = true;
+    if (looked.status === "fulfilled") this.published[0] = looked.value;
+    this.isPassedOn = renamed.status === "fulfilled" && this.allBatons.moved(next, renamed);
   }
 
   private async create(live: LiveName): Promise<void> {

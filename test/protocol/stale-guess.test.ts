@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import path from "node:path";
 import { test } from "node:test";
-import type { FilePath } from "../../services/model/path.js";
+import { type FilePath, pathHash } from "../../services/model/path.js";
+import { isFinished, parseBaton } from "../../services/protocol/baton.js";
 import { startRedis } from "../cluster/redis.js";
-import { World } from "../regress/core.js";
+import { ioError, World } from "../regress/core.js";
 
 test("I4: what is found beside a baton that has moved on is not taken for what its path holds", async (t) => {
   const world = await World.start(t);
@@ -37,4 +39,33 @@ test("I4: what is found beside a baton that has moved on is not taken for what i
       [1, "WRITE"],
     ],
   );
+});
+
+test("I5: what is decided is done when it is acknowledged, though passing its baton on failed once", async (t) => {
+  const world = await World.start(t);
+  let isFailing = false;
+  let failures = 0;
+  const core = await world.core({
+    tamper: {
+      rename: async (real, source, target) => {
+        // Its owner becomes the last one, too.
+        const baton = parseBaton(path.basename(target.at));
+        if (isFailing && baton && isFinished(baton)) {
+          isFailing = false;
+          failures += 1;
+          throw ioError("EIO");
+        }
+        return await real.rename(source, target);
+      },
+    },
+  });
+  await core.write("f", "one");
+  isFailing = true;
+  const { record } = await core.write("f", "two");
+  assert.equal(failures, 1);
+  assert.equal(record?.changes[0]?.revision, 2);
+  const baton = await core.batons.look(pathHash("f" as FilePath));
+  assert.equal(baton && isFinished(baton) && baton.last, record?.operation);
+  const { record: next } = await core.write("f", "three");
+  assert.deepEqual([next?.changes[0]?.revision, next?.changes[0]?.external], [3, undefined]);
 });

@@ -354,31 +354,25 @@ export class SafefileClient {
     return this.#channel.unary(method, request(carried), this.#context(options, carried.options.requestId));
   };
 
-  /** Until the header is here nothing was given to the caller, so it may be repeated. */
-  async #open(
-    path: string,
-    { signal }: CallOptions,
-    start: () => Parameters<typeof Download.open>[0],
-  ): Promise<Download> {
-    const retry = this.#channel.retry();
-    for (;;) {
-      try {
-        return await Download.open(start(), { path, idleMsMax: this.#idleMsMax, signal });
-      } catch (failure) {
-        await retry.after(failure, signal);
-      }
-    }
+  #open(path: string, { signal }: CallOptions, start: () => Parameters<typeof Download.open>[0]): Promise<Download> {
+    return this.#repeated(signal, () => Download.open(start(), { path, idleMsMax: this.#idleMsMax, signal }));
   }
 
-  async #whole(
+  #whole(
     path: string,
     { signal, bytesMax = WHOLE_BYTES_MAX }: WholeReadOptions,
     start: () => Parameters<typeof receiveWhole>[0],
   ): Promise<Whole> {
+    const options = { path, idleMsMax: this.#idleMsMax, signal, bytesMax };
+    return this.#repeated(signal, () => receiveWhole(start(), options));
+  }
+
+  /** Until it ends nothing was given to the caller, so it may be repeated. */
+  async #repeated<T>(signal: AbortSignal | undefined, attempt: () => Promise<T>): Promise<T> {
     const retry = this.#channel.retry();
     for (;;) {
       try {
-        return await receiveWhole(start(), { path, idleMsMax: this.#idleMsMax, signal, bytesMax });
+        return await attempt();
       } catch (failure) {
         await retry.after(failure, signal);
       }
