@@ -36,6 +36,10 @@ export class KeptUpload implements AsyncDisposable {
   private file: { readonly name: KeptName; readonly handle: Handle } | undefined;
   private received = 0;
   private syncedBytes = 0;
+  /** How much there was when the last flush began. */
+  private flushedBytes = 0;
+  /** The flush that is under way, while more is received. */
+  private syncing: Promise<void> | undefined;
   private due: number | undefined;
   private worthKeeping = true;
   private canSync = true;
@@ -99,6 +103,7 @@ export class KeptUpload implements AsyncDisposable {
     // Before the old file goes: what was durable must stay so.
     await target.sync();
     this.syncedBytes = this.received;
+    this.flushedBytes = this.received;
   }
 
   /** Takes the bytes from `offset` on. What is held already is compared and skipped. */
@@ -132,16 +137,25 @@ export class KeptUpload implements AsyncDisposable {
       });
     this.digest.update(bytes);
     this.received = end;
-    if (this.received - this.syncedBytes >= this.limits.uploadSyncBytes) await this.sync();
+    if (this.received - this.flushedBytes >= this.limits.uploadSyncBytes) await this.flush();
+  }
+
+  /** Begins a flush beside what is received; at most one is under way. */
+  private async flush(): Promise<void> {
+    await this.syncing;
+    this.flushedBytes = this.received;
+    this.syncing = this.sync();
+    this.syncing.catch(() => undefined); // whoever waits for it meets its failure
   }
 
   /** Bounds what a power cut costs, and notices that another stream has taken over. */
   private async sync(): Promise<void> {
     if (!this.file) return;
+    const { received } = this;
     if (!(await this.files.exists(this.file.name))) throw this.takenOver();
     await this.file.handle.sync();
-    await this.remember(this.file.name, this.received);
-    this.syncedBytes = this.received;
+    await this.remember(this.file.name, received);
+    this.syncedBytes = received;
   }
 
   private async remember(name: KeptName, syncedBytes: number): Promise<void> {
@@ -153,6 +167,7 @@ export class KeptUpload implements AsyncDisposable {
   async finish(): Promise<Received> {
     const sha256 = this.digest.digest();
     if (!this.file) return { from: "bytes", bytes: Buffer.concat(this.small), sha256 };
+    await this.syncing;
     if (!(await this.files.exists(this.file.name))) throw this.takenOver();
     return { from: "upload", uploadId: keptLeaf(this.file.name), sizeBytes: this.received, sha256 };
   }
@@ -182,6 +197,7 @@ export class KeptUpload implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.file) return;
     const { name, handle } = this.file;
+    await this.syncing?.catch(() => undefined); // its descriptor must not become another file's
     // What cannot be put down now costs a later stream some bytes, or the cleaner a name: no news for this caller.
     await this.putDown(name).catch(() => undefined);
     await handle[Symbol.asyncDispose]();

@@ -41,7 +41,7 @@ export function parseBaton(name: string): Baton | undefined {
 
 /** Looks at, moves and makes batons. Knows nothing of who may do so. */
 export class Batons {
-  /** Finished batons as we left them: most paths are changed by one replica for a while. */
+  /** Finished batons as we left or saw them: most paths are changed by one replica for a while. */
   private readonly left: LRUCache<PathHash, Baton>;
 
   constructor(
@@ -67,6 +67,15 @@ export class Batons {
       // Born, and yet not there: between its two names, most likely.
       if (baton || look === LOOKS_MAX || !names.includes(`${hash}.born`)) return baton;
     }
+  }
+
+  /** As `look`, by one look at where the baton most likely is: on a local volume a name that is there is the baton. */
+  async see(hash: PathHash): Promise<Baton | undefined> {
+    const left = this.volume.kind === "local" ? this.guess(hash) : undefined;
+    if (left && (await this.volume.stat(this.volume.control(batonName(left))))) return left;
+    const baton = await this.look(hash);
+    if (baton && isFinished(baton)) this.left.set(hash, baton);
+    return baton;
   }
 
   private newest(hash: PathHash, names: readonly string[]): Baton | undefined {

@@ -71,7 +71,7 @@ export class Files {
   private async glance(path: FilePath, bytesMax: number) {
     // Which of the two is made first does not matter: what proves the revision is that nothing about the file has changed
     // since it was seen to be that one, and a file that was replaced meanwhile was that revision until then.
-    const [found, baton] = await Promise.all([this.volume.glance(path, bytesMax), this.batons.look(pathHash(path))]);
+    const [found, baton] = await Promise.all([this.volume.glance(path, bytesMax), this.batons.see(pathHash(path))]);
     if (!found || !baton) return undefined;
     const { stat, xattrs, bytes } = found;
     const head = await this.heads.headAt(path, baton.last);
@@ -97,7 +97,7 @@ export class Files {
     const plain = plainOf(path, stats);
     let seen: Baton | undefined;
     for (let look = 0; look < LOOKS_MAX; look++) {
-      const baton = await this.batons.look(pathHash(path));
+      const baton = await this.batons.see(pathHash(path));
       if (!baton) break;
       const head = await this.headThatIs(baton, live, stats);
       if (head) return { ...plain, ...revisionOf(head) };
