@@ -333,7 +333,7 @@ export const schema = z.strictObject({
   watchPollMs: number(1_000, 10, 60_000, "Milliseconds between two looks for what other replicas recorded."),
   listEntriesMax: number(1_000_000, 1_000, 100_000_000, "Entries of one directory that a listing sorts in memory."),
   restoresMax: number(16, 1, 1_000, "Restore jobs at once in one replica."),
-  restoreParallel: number(8, 1, 64, "Files that one restore job works on at once."),
+  restoreParallel: number(32, 1, 64, "Files that one restore job works on at once, each with a chunk in memory."),
 });
 
 export type Config = z.infer<typeof schema>;
