@@ -75,6 +75,7 @@ export class Batons {
     if (left && (await this.volume.stat(this.volume.control(batonName(left))))) return left;
     const baton = await this.look(hash);
     if (baton && isFinished(baton)) this.left.set(hash, baton);
+    else this.left.delete(hash);
     return baton;
   }
 
