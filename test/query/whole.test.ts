@@ -95,13 +95,13 @@ for (const first of ["glance", "look"] as const)
           between.resolve();
           return found ?? (await real.glance(path, bytesMax));
         },
-        list: async (real, name) => {
-          if (!gate) return await real.list(name);
+        stat: async (real, name) => {
+          if (!gate || !name.at.includes("/batons/")) return await real.stat(name);
           looks += 1;
           if (first === "glance") await gate.promise;
-          const names = await real.list(name);
+          const stats = await real.stat(name);
           gate?.resolve();
-          return names;
+          return stats;
         },
       },
     });
