@@ -107,6 +107,12 @@ export const schema = z.strictObject({
     "Bytes of one chunk sent: large enough for throughput, small enough for 64 streams in memory.",
   ),
   messageBytesMax: number(4 * MiB, 64 * KiB, 64 * MiB, "Bytes of one gRPC message received."),
+  receiveWindowBytes: number(
+    512 * KiB,
+    64 * KiB,
+    16 * MiB,
+    "Bytes of one call that a client may send before the service has taken them: two chunks, or the two ends take turns. Held in memory.",
+  ),
   streamsMax: number(256, 1, 10_000, "Calls at once on one connection."),
   operationsMax: number(
     1024,

@@ -1,6 +1,8 @@
 /** The floors of the gRPC edge: bare grpc-js calls that do nothing, in a process of their own. */
 import { once } from "node:events";
 import * as grpc from "@grpc/grpc-js";
+import { widenWindows } from "../../services/api/windows.js";
+import { schema } from "../../services/config.js";
 import { CHUNK_BYTES, type Contender, chunksOf, contentOf, type Place } from "../contender.js";
 import { rawMethod, serve, startServer } from "./serving.js";
 import { RECEIVE_BYTES } from "./windows.js";
@@ -59,6 +61,7 @@ export async function bare({ cleanup }: Place): Promise<Contender> {
 }
 
 if (process.argv[2] === "serve") {
+  widenWindows(schema.parse({}).receiveWindowBytes);
   const edge = contentOf(100);
   const handlers: grpc.UntypedServiceImplementation = {
     echo: (call: grpc.ServerUnaryCall<Buffer, Buffer>, reply: grpc.sendUnaryData<Buffer>) => reply(null, call.request),

@@ -10,12 +10,14 @@ import { LockService } from "../gen/safefile/v1/lock_service_pb.js";
 import { RecoveryService } from "../gen/safefile/v1/recovery_service_pb.js";
 import type { Calls, Handlers } from "./call.js";
 import { definitionOf } from "./definition.js";
+import { widenWindows } from "./windows.js";
 
 export const SERVICES: readonly DescService[] = [FileOpsService, RecoveryService, LockService, AdminService];
 
 export interface ServerLimits {
   readonly messageBytesMax: number;
   readonly streamsMax: number;
+  readonly receiveWindowBytes: number;
 }
 
 /** Given to the last answers to leave. */
@@ -38,6 +40,7 @@ export interface Services {
 /** The gRPC server: the services, health and reflection. */
 export class Server {
   private readonly server: grpc.Server;
+  private readonly narrowWindows: () => void;
   private readonly health = new HealthImplementation(
     Object.fromEntries(["", ...SERVICES.map((service) => service.typeName)].map((name) => [name, "NOT_SERVING"])),
   );
@@ -47,6 +50,7 @@ export class Server {
     services: Services,
     limits: ServerLimits,
   ) {
+    this.narrowWindows = widenWindows(limits.receiveWindowBytes);
     this.server = new grpc.Server({
       "grpc.max_receive_message_length": limits.messageBytesMax,
       "grpc.max_send_message_length": limits.messageBytesMax,
@@ -90,6 +94,7 @@ export class Server {
     const timer = setTimeout(cut, ms);
     await closed;
     clearTimeout(timer);
+    this.narrowWindows();
   }
 
   /** Ends all connections at once, so that nothing more can be acknowledged (I10). */

@@ -4,7 +4,7 @@ import type { Base, PathBase } from "../backup/base.js";
 import { ChecksumMismatchError, LimitExceededError, RevisionCorruptError } from "../errors/index.js";
 import type { Lease } from "../lock/lease.js";
 import { type Content, sameBytes } from "../model/content.js";
-import { eachOf } from "../model/each.js";
+import { allOf, eachOf } from "../model/each.js";
 import type { Source } from "../model/operation-request.js";
 import { stagedName, writeLeaf } from "../protocol/names.js";
 import { ContentCorruptError, type Store } from "../store/store.js";
@@ -79,12 +79,14 @@ export class Execute {
     const reserve = source.from === "bytes" && base.content !== undefined;
     const filled = held && (await handle.fill(held, wanted, reserve));
     if (!held) await handle.setAttributes(wanted);
-    // A large content is only a digest in the journal, and a network volume has no replay: their bytes go first.
-    if (!written.body || "object" in written.body || this.volume.kind === "network") await handle.sync();
-    const body = written.body ?? (await this.keep(plan, lease, part, bases.length));
-    const stats = filled?.stat ?? (await handle.stat());
+    // A network volume has no replay, and an object's bytes are not in the journal: their own go first.
+    if (written.body && ("object" in written.body || this.volume.kind === "network")) await handle.sync();
+    const { body, inspected } = written.body
+      ? { body: written.body, inspected: filled }
+      : await this.keep(plan, lease, part, bases.length, sizeBytes);
+    const stats = inspected?.stat ?? (await handle.stat());
     const content: Content = { sha256, sizeBytes, mode, owner: stats.owner, xattrs, body };
-    return { base, live, handle, content, inode: stats.inode, mtimeNs: stats.mtimeNs, inspected: filled };
+    return { base, live, handle, content, inode: stats.inode, mtimeNs: stats.mtimeNs, inspected };
   }
 
   private mtimeOf({ intent, mtimeNs }: PathBase, bases: readonly PathBase[], timeMs: number): bigint {
@@ -153,14 +155,21 @@ export class Execute {
     return { sha256: known?.content.sha256 ?? digest.digest(), sizeBytes, body, attributes, held };
   }
 
-  /** Puts a new content into the store, before it is visible. */
-  private async keep(plan: Plan, lease: Lease, part: number, paths: number): Promise<Content["body"]> {
+  /**
+   * Puts a new content into the store, before it is visible. It is flushed and read back meanwhile: each of the three
+   * takes as long as its bytes take.
+   */
+  private async keep(plan: Plan, lease: Lease, part: number, paths: number, sizeBytes: number) {
     const { id } = plan.operation;
     const staged = stagedName(id);
     const name = this.volume.control(paths === 1 ? staged : `${staged}/${writeLeaf(part)}`);
-    const object = await this.store.put(id, String(part), name);
-    lease.attempt.objects.push(object);
-    return { object };
+    const handle = lease.attempt.files[part] as Handle;
+    const put = this.store.put(id, String(part), name).then((object) => {
+      lease.attempt.objects.push(object);
+      return { object };
+    });
+    const [body, inspected] = await allOf([put, handle.inspect(sizeBytes), handle.sync()]);
+    return { body, inspected };
   }
 }
 

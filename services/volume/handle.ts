@@ -1,4 +1,5 @@
 import { constants } from "node:fs";
+import { allOf } from "../model/each.js";
 import type { Calls } from "./calls.js";
 import { setXattr } from "./native.js";
 import { copyFile, fdatasync, ftruncate, ignoreNotAllowed, some, statfs, writev } from "./pool.js";
@@ -68,13 +69,12 @@ export class PosixHandle implements Handle {
     const seconds = secondsOf(attributes);
     // None depends on another, so they travel together. All have ended when this ends: the descriptor may be closed then,
     // and its number another file's.
-    const ended = await Promise.allSettled([
+    await allOf([
       // Only root may give files away; for others the file stays their own, as it does with any editor.
       owner && this.calls.fchown(this.fd, owner.uid, owner.gid).catch(ignoreNotAllowed),
       this.calls.fchmod(this.fd, attributes.mode & 0o777),
       this.calls.futimes(this.fd, seconds, seconds),
     ]);
-    for (const each of ended) if (each.status === "rejected") throw each.reason;
   }
 
   private async setXattrs({ xattrs = {} }: Attributes): Promise<void> {

@@ -3,8 +3,14 @@ const POLYNOMIAL = 0x82f63b78;
 const LANES = 8;
 const TABLES = tables();
 
+/** Uses the processor's own instruction, five times as fast; there is none for some platforms. */
+const native = await import("@node-rs/crc32").catch(() => undefined);
+
 /** CRC32C of `bytes`, as in ContentChunk.crc32c. */
-export function crc32c(bytes: Uint8Array): number {
+export const crc32c: (bytes: Uint8Array) => number = native?.crc32c ?? portableCrc32c;
+
+/** As `crc32c`, anywhere. */
+export function portableCrc32c(bytes: Uint8Array): number {
   const [t0, t1, t2, t3, t4, t5, t6, t7] = TABLES as unknown as Int32Array[];
   let crc = -1;
   let at = 0;
