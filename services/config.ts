@@ -98,7 +98,7 @@ export const schema = z.strictObject({
     64 * MiB,
     MiB,
     1024 * MiB,
-    "Bytes of an upload between two flushes: what a power cut, or a host that dies, costs a resumed upload at most.",
+    "Bytes of an upload between two flushes, while more is received: a power cut, or a host that dies, costs a resumed upload up to twice as many.",
   ),
   chunkBytes: number(
     256 * KiB,

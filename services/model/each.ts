@@ -23,7 +23,9 @@ export async function eachOf<T>(
 }
 
 /** As Promise.all, but rejects only when none is under way any more: what they work with can be let go of then. */
-export async function allOf<T extends readonly unknown[]>(calls: { [At in keyof T]: T[At] | Promise<T[At]> }): Promise<T> {
+export async function allOf<T extends readonly unknown[]>(
+  calls: { [At in keyof T]: T[At] | Promise<T[At]> },
+): Promise<T> {
   const ended = await Promise.allSettled(calls);
   for (const each of ended) if (each.status === "rejected") throw each.reason;
   return ended.map((each) => (each as PromiseFulfilledResult<unknown>).value) as unknown as T;

@@ -22,6 +22,9 @@ const options = (requestId: string, ifRevision?: number) => {
   return create(MutationOptionsSchema, { requestId, ...(precondition ? { precondition } : {}) });
 };
 
+/** What the files of one upload have in common. */
+const keyOf = (file: string): string => path.basename(file).split(".")[0]!;
+
 async function start(t: TestContext, config: Readonly<Record<string, unknown>> = {}) {
   const cleanup = Cleanup.of(t);
   const cluster = await Cluster.start(cleanup, 1, { incarnationDeadMs: 600_000, uploadSyncBytes: MIB, ...config });
@@ -31,8 +34,14 @@ async function start(t: TestContext, config: Readonly<Record<string, unknown>> =
     new UploadStream(cleanup, replica.address, { path: "a.bin", uploadId: "mine", ...header });
   const isEmpty = () => until(async () => ((await uploadNames(volume)).length === 0 ? true : undefined));
   const broken = async (header: Header = {}) => {
+    const before = new Set((await keptFiles(volume)).map(({ file }) => file));
     const cut = await stream({ sizeBytes: SIZE, ...header }).send(BYTES.subarray(0, MIB));
-    await received(volume, MIB);
+    // What is resumed is copied to a file of its own, and then the earlier one goes.
+    await until(async () => {
+      const kept = await keptFiles(volume);
+      const made = kept.find(({ file, sizeBytes }) => sizeBytes >= MIB && !before.has(file));
+      return made && kept.filter(({ file }) => keyOf(file) === keyOf(made.file)).length === 1 ? made : undefined;
+    });
     await cut.cut();
   };
   return { cleanup, cluster, replica, client, volume, stream, isEmpty, broken };
@@ -139,9 +148,7 @@ test("I14: unfinished uploads are counted, and go when nobody came back for them
   // What crashes leave: a state without its bytes, and the draft of one.
   const orphan = path.join(uploads, "r-0000000000000000000000000000000000000000.1.01JZZZZZZZZZZZZZZZZZZZZZZZ.1.state");
   for (const name of [orphan, `${orphan}.new`]) await writeFile(name, "{}");
-  const [kept] = (await keptFiles(volume)).filter(({ file }) =>
-    file.includes(one!.file.split("/").at(-1)!.slice(0, 42)),
-  );
+  const [kept] = (await keptFiles(volume)).filter(({ file }) => keyOf(file) === keyOf(one!.file));
   const age = async (name: string) => utimes(name, Date.now() / 1000 - 61, Date.now() / 1000 - 61);
   for (const name of [orphan, `${orphan}.new`, kept!.file, kept!.state]) await age(name);
   await until(async () => ((await uploadNames(volume)).length === 2 ? true : undefined));

@@ -138,6 +138,8 @@ test("I6: a stream that is cancelled before its size_bytes is never taken for on
   });
   const streams = await Promise.all(cut);
   await until(async () => ((await uploadNames(volume)).length >= 45 ? true : undefined));
+  const whole = async () => (await keptFiles(volume)).filter(({ sizeBytes }) => sizeBytes === 300_000).length;
+  await until(async () => ((await whole()) === 15 ? true : undefined));
   await Promise.all(streams.map(({ before }) => before.cut()));
   const { client } = cluster.running[0]!;
   // An upload that comes after them is through only once they are.
@@ -241,6 +243,9 @@ test("I1: after a start of the host only flushed bytes are believed, and none by
   const { cluster, volume, stream, isPublished } = await start(t, 1, { uploadSyncBytes: 2 * MIB });
   const unfinished = await stream(0).send(BYTES.subarray(0, HALF));
   const { state } = await received(volume, HALF);
+  // It is flushed beside what is received.
+  const flushed = async () => JSON.parse((await readFile(state, "utf8").catch(() => "")) || "{}").syncedBytes ?? 0;
+  await until(async () => ((await flushed()) >= 2 * MIB ? true : undefined));
   await cluster.running[0]!.replica.kill();
   await unfinished.answer;
   await cluster.add(0);

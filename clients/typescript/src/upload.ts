@@ -28,7 +28,7 @@ export interface UploadOptions extends ChangeOptions {
   readonly uploadId?: string;
   /** Told where the upload stands, after each chunk. Falls back to what the service holds when a stream broke. */
   readonly onProgress?: (sentBytes: number) => void;
-  /** Told when the upload goes on from bytes that the service holds already. */
+  /** Told when the service says from where to go on: it holds other bytes than were handed to the connection. */
   readonly onResumed?: (offset: number) => void;
 }
 
