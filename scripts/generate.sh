@@ -5,7 +5,8 @@ set -eu
 cd "$(dirname "$0")/.."
 PATH="$PWD/node_modules/.bin:$PATH"
 
-into="${1:-.}"
+# Generators change their directory.
+into="$(cd "${1:-.}" && pwd)"
 buf generate --output "$into"
 for language in go python java rust; do
   # Java's is made when it is built, and not committed.

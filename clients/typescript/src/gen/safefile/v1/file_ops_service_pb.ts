@@ -450,7 +450,7 @@ export type UploadHeader = Message<"safefile.v1.UploadHeader"> & {
    * change is refused before it has its turn (precondition, lock_wait, validate_only), so that a next try need not
    * send all again. Not kept: contents of up to 64 KiB (inlineBytesMax), which are soon sent again; bytes that do not
    * add up to size_bytes or sha256; those of a change that failed later than that. After a power cut, or on another
-   * host, up to 64 MiB (uploadSyncBytes) at the end may have to be sent again.
+   * host, up to twice 64 MiB (uploadSyncBytes) at the end may have to be sent again.
    *
    * Of several streams with one name the latest goes on and the others end with LOCK_FENCED. A repeat with the
    * request_id of an upload that was committed returns its outcome, whatever it sends of the content.
