@@ -82,7 +82,7 @@ demo: build ## show the story on a real tree
 
 # SAFEFILE_BENCH_DIR puts the volumes elsewhere, SAFEFILE_BENCH_WHERE says where that is; SAFEFILE_BENCH_CASES names
 # words of titles, as bench/cases.ts has them, for some of it only.
-bench: build ## measure Safefile against what people would use instead; adds to bench/RESULTS.md, takes an hour
+bench: build ## measure Safefile against what people would use instead; adds to bench/RESULTS.md, takes half an hour
 	@$(redis) && exec node dist/bench/main.js
 
 bench-quick: build ## the same in two minutes, printed only

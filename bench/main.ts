@@ -83,22 +83,43 @@ async function measure(each: Measure, base: string): Promise<Figure[]> {
   }
 }
 
+const tell =
+  (what: string) =>
+  (error: unknown): void => {
+    process.exitCode = 1;
+    process.stderr.write(`${what}: ${error instanceof Error ? error.stack : error}\n`);
+  };
+
+/** What was measured before a failure is worth its time: the failure is told in its place, and by the exit code. */
+async function sectionOf(title: string, measured: () => Promise<string>): Promise<string> {
+  try {
+    return await measured();
+  } catch (error) {
+    tell(title)(error);
+    return `### ${title}\n\nNot measured: ${error instanceof Error ? error.message : error}\n`;
+  }
+}
+
 const isWanted = (name: string): boolean => ONLY.length === 0 || ONLY.some((word) => name.includes(word));
 
 const base = await mkdtemp(path.join(process.env.SAFEFILE_BENCH_DIR ?? tmpdir(), "safefile-bench-"));
 try {
   const cases = CASES.filter(({ title, isQuick: isShort }) => (!isQuick || isShort) && isWanted(title));
   const sections: string[] = [];
-  for (const each of cases) {
-    const found = await runCase(each, base);
-    sections.push(tableOf(each, found));
-    if (!isQuick && each === CASES[0]) await drawOverview(each, found);
-  }
+  for (const each of cases)
+    sections.push(
+      await sectionOf(each.title, async () => {
+        const found = await runCase(each, base);
+        if (!isQuick && each === CASES[0]) await drawOverview(each, found).catch(tell("overview.svg"));
+        return tableOf(each, found);
+      }),
+    );
   await peer("seaweedfs").catch(noteLeftOut("SeaweedFS"));
-  const figures: Figure[] = [];
-  for (const [name, each] of Object.entries(FIGURES))
-    if (!isQuick && isWanted(name)) figures.push(...(await measure(each, base)));
-  if (figures.length > 0) sections.push(figuresTable(figures));
+  for (const [name, each] of Object.entries(FIGURES)) {
+    if (isQuick || !isWanted(name)) continue;
+    const title = `Figures: ${name}`;
+    sections.push(await sectionOf(title, async () => figuresTable(title, await measure(each, base))));
+  }
   const report = [
     `## ${isQuick ? "`make bench-quick`" : "`make bench`"}`,
     "",

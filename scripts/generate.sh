@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 PATH="$PWD/node_modules/.bin:$PATH"
 
 # Generators change their directory.
+mkdir -p "${1:-.}"
 into="$(cd "${1:-.}" && pwd)"
 buf generate --output "$into"
 for language in go python java rust; do

@@ -111,7 +111,7 @@ export const schema = z.strictObject({
     512 * KiB,
     64 * KiB,
     16 * MiB,
-    "Bytes of one call that a client may send before the service has taken them: two chunks, or the two ends take turns. Held in memory.",
+    "Bytes that a client may send of each call before the service has taken them: two chunks, or the two ends take turns. Held in memory, for every call under way.",
   ),
   streamsMax: number(256, 1, 10_000, "Calls at once on one connection."),
   operationsMax: number(
@@ -339,7 +339,7 @@ export const schema = z.strictObject({
   watchPollMs: number(1_000, 10, 60_000, "Milliseconds between two looks for what other replicas recorded."),
   listEntriesMax: number(1_000_000, 1_000, 100_000_000, "Entries of one directory that a listing sorts in memory."),
   restoresMax: number(16, 1, 1_000, "Restore jobs at once in one replica."),
-  restoreParallel: number(32, 1, 64, "Files that one restore job works on at once, each with a chunk in memory."),
+  restoreParallel: number(8, 1, 64, "Files that one restore job works on at once, each with a chunk in memory."),
 });
 
 export type Config = z.infer<typeof schema>;

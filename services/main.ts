@@ -15,8 +15,8 @@ const EXIT_CONFIG = 78;
 const HUNG_MS = 1_000;
 
 // Read by libuv at the first file call: more than its 4 threads, since a flush occupies one for its whole length, and on a
-// network volume every call does.
-process.env.UV_THREADPOOL_SIZE ??= "16";
+// network volume every call does. A large content takes two.
+process.env.UV_THREADPOOL_SIZE ??= "32";
 process.umask(0o022);
 setMaxListeners(0);
 

@@ -12,9 +12,9 @@ export interface Figure {
 /** Takes a while each, so each is done once. */
 export type Measure = (cleanup: Cleanup, base: string) => Promise<Figure[]>;
 
-export const figuresTable = (figures: readonly Figure[]): string =>
+export const figuresTable = (title: string, figures: readonly Figure[]): string =>
   [
-    "### Single figures",
+    `### ${title}`,
     "",
     "| | found | goal |",
     "|---|---|---|",

@@ -4,6 +4,7 @@ import { Index } from "../../services/index/index.js";
 import { type IncarnationId, operationId } from "../../services/model/operation.js";
 import type { FilePath } from "../../services/model/path.js";
 import type { OperationRecord } from "../../services/model/record.js";
+import type { Cleanup } from "../../test/cluster/cleanup.js";
 import { sampleRecord } from "../../test/journal/sample.js";
 import { startSafefile, unary } from "../contenders/safefile.js";
 import { Worker } from "../load.js";
@@ -31,15 +32,15 @@ function recordOf(sequence: number): OperationRecord {
 }
 
 /** Redis' memory: filled by the index itself, with records whose request ids have expired. */
-async function memory(redis: Redis, url: string): Promise<Figure> {
+async function memory(cleanup: Cleanup, redis: Redis, url: string): Promise<Figure> {
   const config = schema.parse({});
   const index = new Index(url, "bench", { ...config, commandTimeoutMs: config.indexTimeoutMs }, () => undefined);
+  cleanup.defer(() => index.close());
   await index.connected();
   const before = await usedBytes(redis);
   for (let from = 1; from <= REVISIONS; from += BATCH)
     await index.reapply(Array.from({ length: BATCH }, (_, at) => recordOf(from + at)));
   const bytes = ((await usedBytes(redis)) - before) / REVISIONS;
-  index.close();
   return {
     what: `Redis, a revision at ${REVISIONS.toLocaleString("en")} of ${PATHS.toLocaleString("en")} paths, without request ids`,
     value: `${bytes.toFixed(0)} bytes`,
@@ -53,7 +54,7 @@ export const revisions: Measure = async (cleanup, directory) => {
   const { clients, redis: server } = await startSafefile({ cleanup, directory }, 1);
   const redis = new Redis(server.url);
   cleanup.defer(() => redis.disconnect());
-  const first = await memory(redis, server.url);
+  const first = await memory(cleanup, redis, server.url);
   const worker = new Worker(unary(clients));
   const load = { concurrency: 16, paths: 1, sizeBytes: 64 } as const;
   await worker.run({ ...load, workload: "write", ms: 0, count: DEEP });

@@ -24,7 +24,7 @@ export interface ServerLimits {
 const CUT_MS = 50;
 const KEEPALIVE_MS = 30_000;
 const KEEPALIVE_TIMEOUT_MS = 10_000;
-/** Memory that one HTTP/2 session may hold; Node's own default has no bound here. */
+/** Memory that one HTTP/2 session may hold beside what calls have not taken (receiveWindowBytes). */
 const SESSION_MEGABYTES_MAX = 64;
 
 export type FileOpsHandlers = Handlers<typeof FileOpsService>;
@@ -99,6 +99,7 @@ export class Server {
 
   /** Ends all connections at once, so that nothing more can be acknowledged (I10). */
   cut(): void {
+    this.narrowWindows();
     this.server.forceShutdown();
   }
 }

@@ -153,7 +153,11 @@ export class KeptUpload implements AsyncDisposable {
     if (!this.file) return;
     const { received } = this;
     if (!(await this.files.exists(this.file.name))) throw this.takenOver();
-    await this.file.handle.sync();
+    await this.file.handle.sync().catch((error: unknown) => {
+      // Another flush might say that all is well, and the bytes be lost (I10).
+      this.worthKeeping = false;
+      throw error;
+    });
     await this.remember(this.file.name, received);
     this.syncedBytes = received;
   }

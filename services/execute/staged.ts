@@ -11,7 +11,7 @@ export interface StagedFile {
   readonly content: Content;
   readonly inode: bigint;
   readonly mtimeNs: bigint;
-  /** What was read back right behind the last write; undefined where that is still to be done. */
+  /** What was read back behind the last write; undefined where that is still to be done. */
   readonly inspected: Inspected | undefined;
 }
 

@@ -71,7 +71,9 @@ export class Batons {
 
   /** As `look`, by one look at where the baton most likely is: on a local volume a name that is there is the baton. */
   async see(hash: PathHash): Promise<Baton | undefined> {
-    const left = this.volume.kind === "local" ? this.guess(hash) : undefined;
+    // Another host's cache may show a name that is gone.
+    if (this.volume.kind === "network") return this.look(hash);
+    const left = this.guess(hash);
     if (left && (await this.volume.stat(this.volume.control(batonName(left))))) return left;
     const baton = await this.look(hash);
     if (baton && isFinished(baton)) this.left.set(hash, baton);

@@ -12,6 +12,7 @@ const BYTES = Buffer.alloc(1_000_000);
 /** Headers of frames, settings and pings. */
 const FRAMES_BYTES_MAX = 10_000;
 const POLL_MS = 5;
+const TIMEOUT_MS = 20_000;
 
 /** A server that takes nothing of what it is sent. */
 async function start(t: TestContext): Promise<Http2Server> {
@@ -44,7 +45,9 @@ async function send(session: ClientHttp2Session, bytes: number): Promise<void> {
   while (sent(session) - before < bytes) await setTimeout(POLL_MS);
 }
 
-test("a client may send as much of each call as the window says before anybody takes it, and no more", async (t) => {
+test("a client may send as much of each call as the window says before anybody takes it, and no more", {
+  timeout: TIMEOUT_MS,
+}, async (t) => {
   const server = await start(t);
   const narrow = widenWindows(WIDE);
   const session = connectTo(t, server);
@@ -54,6 +57,7 @@ test("a client may send as much of each call as the window says before anybody t
   // The first call waits for nobody, but it does not use up what the others share.
   await send(session, WIDE);
   assert.equal(session.remoteSettings.initialWindowSize, WIDE);
+  assert.ok((session.state.remoteWindowSize ?? 0) > NARROW, "all calls together have no more than one");
 
   narrow();
   const later = connectTo(t, server);

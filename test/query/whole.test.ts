@@ -7,6 +7,7 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { type Part, Reading } from "../../services/api/reading.js";
 import { ReadFileResponseSchema } from "../../services/gen/safefile/v1/file_ops_service_pb.js";
 import type { FilePath } from "../../services/model/path.js";
+import type { Name } from "../../services/volume/volume.js";
 import { type Core, type CoreOptions, World } from "../regress/core.js";
 
 const PATH = "d/f" as FilePath;
@@ -79,41 +80,48 @@ test("what was changed from outside is not read whole, and is told as it is", as
   assert.equal((await core.files.stat(PATH)).externallyChanged, true);
 });
 
+/** Whose baton this replica left itself is looked for by its name; another one's is listed. */
+const LOOKS = { left: "stat", another: "list" } as const;
+
 for (const first of ["glance", "look"] as const)
-  test(`I2: a file replaced between two looks, the ${first} first, is one of the two revisions, whole`, async (t) => {
-    let gate: PromiseWithResolvers<void> | undefined;
-    let looks = 0;
-    const { core } = await begin(t, {
-      tamper: {
-        glance: async (real, path, bytesMax) => {
-          if (!gate || bytesMax === 0) return await real.glance(path, bytesMax);
-          const between = gate;
-          if (first === "look") await between.promise;
-          const found = first === "glance" ? await real.glance(path, bytesMax) : undefined;
-          gate = undefined;
-          await core.write(PATH, "new");
-          between.resolve();
-          return found ?? (await real.glance(path, bytesMax));
+  for (const whose of ["left", "another"] as const)
+    test(`I2: a file replaced between two looks, the ${first} first, by ${LOOKS[whose]}, is one of the two revisions, whole`, async (t) => {
+      let gate: PromiseWithResolvers<void> | undefined;
+      let looks = 0;
+      const gated = async <T>(what: "stat" | "list", name: Name, look: () => Promise<T>): Promise<T> => {
+        if (!gate || what !== LOOKS[whose] || !name.at.includes("/batons/")) return await look();
+        looks += 1;
+        if (first === "glance") await gate.promise;
+        const found = await look();
+        gate?.resolve();
+        return found;
+      };
+      const { world, core } = await begin(t, {
+        tamper: {
+          glance: async (real, path, bytesMax) => {
+            if (!gate || bytesMax === 0) return await real.glance(path, bytesMax);
+            const between = gate;
+            if (first === "look") await between.promise;
+            const found = first === "glance" ? await real.glance(path, bytesMax) : undefined;
+            gate = undefined;
+            await writer.write(PATH, "new");
+            between.resolve();
+            return found ?? (await real.glance(path, bytesMax));
+          },
+          stat: (real, name) => gated("stat", name, () => real.stat(name)),
+          list: (real, name) => gated("list", name, () => real.list(name)),
         },
-        stat: async (real, name) => {
-          if (!gate || !name.at.includes("/batons/")) return await real.stat(name);
-          looks += 1;
-          if (first === "glance") await gate.promise;
-          const stats = await real.stat(name);
-          gate?.resolve();
-          return stats;
-        },
-      },
+      });
+      const writer = whose === "left" ? core : await world.core();
+      await writer.write(PATH, "old");
+      gate = Promise.withResolvers();
+      const parts = await read(core);
+      assert.equal(looks, 1, "it was not replaced in between, so nothing was tested");
+      const info = await core.files.stat(PATH);
+      assert.equal(textOf(parts), "new");
+      assert(parts[0]?.case === "header");
+      assert.equal(parts[0].value.file?.revision, BigInt(info.revision));
     });
-    await core.write(PATH, "old");
-    gate = Promise.withResolvers();
-    const parts = await read(core);
-    assert.equal(looks, 1, "it was not replaced in between, so nothing was tested");
-    const info = await core.files.stat(PATH);
-    assert.equal(textOf(parts), "new");
-    assert(parts[0]?.case === "header");
-    assert.equal(parts[0].value.file?.revision, BigInt(info.revision));
-  });
 
 test("bytes that are not the revision's are not sent at once", async (t) => {
   let glances = 0;

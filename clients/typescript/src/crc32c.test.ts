@@ -4,6 +4,10 @@ import test from "node:test";
 import { crc32c as reference } from "@node-rs/crc32";
 import { crc32c, portableCrc32c } from "./crc32c.js";
 
+test("the processor's own instruction is used where it is there", () => {
+  assert.notEqual(crc32c, portableCrc32c);
+});
+
 for (const sum of [crc32c, portableCrc32c])
   test(`${sum === crc32c ? "crc32c" : "portableCrc32c"} is Castagnoli's`, () => {
     assert.equal(sum(Buffer.from("123456789")), 0xe3069283);

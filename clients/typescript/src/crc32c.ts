@@ -1,10 +1,12 @@
+import { createRequire } from "node:module";
+
 /** The Castagnoli polynomial, reflected. `zlib.crc32` is the other one and gives other values. */
 const POLYNOMIAL = 0x82f63b78;
 const LANES = 8;
 const TABLES = tables();
 
-/** Uses the processor's own instruction, five times as fast; there is none for some platforms. */
-const native = await import("@node-rs/crc32").catch(() => undefined);
+/** Uses the processor's own instruction, five times as fast; undefined where there is none for the platform. */
+const native = optional("@node-rs/crc32");
 
 /** CRC32C of `bytes`, as in ContentChunk.crc32c. */
 export const crc32c: (bytes: Uint8Array) => number = native?.crc32c ?? portableCrc32c;
@@ -29,6 +31,15 @@ export function portableCrc32c(bytes: Uint8Array): number {
   }
   for (; at < bytes.length; at++) crc = t0![(crc ^ bytes[at]!) & 255]! ^ (crc >>> 8);
   return ~crc >>> 0;
+}
+
+/** Not by `import`: that would make the package asynchronous, and bundlers would look for what may not be there. */
+function optional(name: string): { readonly crc32c: (bytes: Uint8Array) => number } | undefined {
+  try {
+    return createRequire(import.meta.url)(name);
+  } catch {
+    return undefined;
+  }
 }
 
 function tables(): Int32Array[] {

@@ -54,7 +54,7 @@ public final class UploadOptions extends AbstractChangeOptions<UploadOptions> {
         return this;
     }
 
-    /** Told when the upload goes on from bytes that the service holds already. */
+    /** Told when the service says from where to go on: it holds other bytes than were handed to the connection. */
     public UploadOptions onResumed(LongConsumer offset) {
         onResumed = offset;
         return this;
